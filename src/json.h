@@ -1,0 +1,34 @@
+/* json.h - reading JSON strictly; json.c is the only file that knows cJSON. It hides cJSON's
+ * faults: trailing junk, invalid UTF-8, NUL escapes, duplicate keys, depth.
+ * SPDX-License-Identifier: MIT */
+#ifndef TAKO_JSON_H
+#define TAKO_JSON_H
+
+#include "base.h"
+
+struct tako__json; /* a parsed value; children live as long as the root */
+
+/* Checks that `text` is one JSON object per RFC 8259 (and nothing else but white space around
+ * it): valid UTF-8, no NUL byte and no \u0000, no lone surrogate escapes, no NaN or Infinity,
+ * no duplicate keys, nesting at most `depth`. NULL when it is, else a static text that says
+ * what is wrong, with *offset at the place. Does not need memory, except for nothing: it is a
+ * scanner, not a parser. */
+TAKO_PRIVATE const char *tako__json_object_fault(const tako_host *host, const char *text,
+                                                 size_t len, int depth, size_t *offset);
+
+/* Parses a document that Tako itself wrote (spec, result). NULL with err set on failure. */
+TAKO_PRIVATE struct tako__json *tako__json_parse(const tako_host *host, const char *text,
+                                                 size_t len, tako_error *err);
+TAKO_PRIVATE void tako__json_free(const tako_host *host, struct tako__json *doc);
+/* Case-sensitive lookups; a missing key or another type gives the fallback. Integers are exact
+ * to 2^53. */
+TAKO_PRIVATE const struct tako__json *tako__json_get(const struct tako__json *obj, const char *key);
+TAKO_PRIVATE const char *tako__json_str(const struct tako__json *obj, const char *key,
+                                        const char *fallback);
+TAKO_PRIVATE int64_t tako__json_int(const struct tako__json *obj, const char *key,
+                                    int64_t fallback);
+TAKO_PRIVATE bool tako__json_bool(const struct tako__json *obj, const char *key, bool fallback);
+TAKO_PRIVATE size_t tako__json_count(const struct tako__json *array);
+TAKO_PRIVATE const struct tako__json *tako__json_at(const struct tako__json *array, size_t index);
+
+#endif

@@ -1,0 +1,69 @@
+/* record.h - what is known of one execution: the snapshot behind tako_record, the two JSON
+ * documents of a row (spec: what was asked, written once; result: what came out), the state
+ * table, and the JSON that every surface prints. SPDX-License-Identifier: MIT */
+#ifndef TAKO_RECORD_H
+#define TAKO_RECORD_H
+
+#include "base.h"
+
+/* What was asked, beyond the row's own columns. Borrowed strings. */
+struct tako__spec {
+    const char *code_hash;  /* 64 hex, or NULL for handlers */
+    const char *input_hash; /* 64 hex; the input "{}" is stored like any other */
+    const tako_artifact *files;
+    size_t n_files;
+    int64_t timeout_ms;
+    int64_t memory_bytes;
+    const char *correlation_id;
+    const char *client_ip;
+};
+
+/* What came out. Borrowed strings; hashes NULL when there is no such content. */
+struct tako__result {
+    tako_verdict verdict;
+    int exit_code;
+    int signal;
+    const char *stdout_hash;
+    const char *stderr_hash;
+    const char *output_hash;
+    const char *output_note;
+    int64_t stdout_bytes, stderr_bytes; /* written by the job */
+    bool stdout_truncated, stderr_truncated;
+    const char *error_type, *error_message, *error_phase;
+    int64_t started_us;  /* the program's own start; 0 = never */
+    int64_t setup_us, wall_us, cpu_us, peak_bytes, oom_kills;
+    const char *runtime;
+    const char *isolation; /* JSON object text or NULL */
+    const tako_artifact *artifacts;
+    size_t n_artifacts;
+    const tako_artifact *rejected;
+    size_t n_rejected;
+};
+#define TAKO__RESULT_INIT                                                                      \
+    {                                                                                          \
+        TAKO_VERDICT_NONE, -1, 0, NULL, NULL, NULL, NULL, 0, 0, false, false, NULL, NULL, NULL, \
+            0, -1, -1, -1, -1, 0, NULL, NULL, NULL, 0, NULL, 0                                 \
+    }
+
+TAKO_PRIVATE void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec);
+TAKO_PRIVATE void tako__result_print(struct tako__buf *out, const struct tako__result *result);
+
+/* Makes a snapshot of a row. Content (stdout, stderr, output) is absent until attached. */
+TAKO_PRIVATE int tako__record_make(tako_record **out, const tako_host *host, const tako_row *row,
+                                   tako_error *err);
+/* The hashes of the content the record refers to, NULL when none. */
+TAKO_PRIVATE const char *tako__record_stdout_hash(const tako_record *rec);
+TAKO_PRIVATE const char *tako__record_stderr_hash(const tako_record *rec);
+TAKO_PRIVATE const char *tako__record_output_hash(const tako_record *rec);
+/* Copies content into the snapshot; `which` is 1 stdout, 2 stderr, 3 output. */
+TAKO_PRIVATE int tako__record_attach(tako_record *rec, int which, const void *data, size_t len,
+                                     tako_error *err);
+TAKO_PRIVATE int64_t tako__record_timeout_ms(const tako_record *rec);
+TAKO_PRIVATE int64_t tako__record_memory_bytes(const tako_record *rec);
+/* Appends the record as contract 1.9 has it (section "on the wire"), slim or full. */
+TAKO_PRIVATE void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full);
+
+/* The state table: is this move allowed at all? */
+TAKO_PRIVATE bool tako__status_move_ok(tako_status from, tako_status to);
+
+#endif

@@ -1,0 +1,45 @@
+/* tako.c - the engine, in reading order.
+ *
+ * Compile this one file to get the whole library (cc -c tako.c), or let the Makefile compile
+ * the files below one by one: it takes its list from here, and `make amalgamation` turns this
+ * page into one file without local includes.
+ *
+ * Leave features out with -DTAKO_OMIT_SQLITE or -DTAKO_OMIT_NATIVE.
+ * SPDX-License-Identifier: MIT */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* the only place, besides the Makefile, that may */
+#endif
+#define TAKO_AMALGAMATION 1 /* internal names become static, see src/base.h */
+
+/* 1. ground: memory, strings, errors, log, clock and system, hashes */
+#include "src/mem.c"
+#include "src/str.c"
+#include "src/error.c"
+#include "src/log.c"
+#include "src/os.c"
+#include "src/sha256.c"
+
+/* 2. documents: strict JSON */
+#include "src/json.c"
+
+/* 3. the model: records, their JSON, and how an ending is judged */
+#include "src/record.c"
+#include "src/record_json.c"
+#include "src/classify.c"
+
+/* 4. the engine: jobs are checked, committed in groups, claimed, run, recorded */
+#include "src/job.c"
+#include "src/pump.c"
+#include "src/worker.c"
+#include "src/keeper.c"
+#include "src/engine.c"
+#include "src/api.c"
+
+/* 5. back ends: where jobs are kept, and where they run */
+#include "backends/exec_handler.c"
+#ifndef TAKO_OMIT_SQLITE
+#include "backends/store_sqlite.c"
+#endif
+#ifndef TAKO_OMIT_NATIVE
+#include "backends/exec_native.c"
+#endif
