@@ -63,6 +63,8 @@ TAKO_PRIVATE bool tako__id_ok(const char *s);         /* 1-64 of [A-Za-z0-9._-],
 TAKO_PRIVATE bool tako__hex64_ok(const char *s);
 /* NULL when `name` may be a file in /input or an artifact, else why not: a static text. */
 TAKO_PRIVATE const char *tako__file_name_fault(const char *name, size_t len);
+/* The same for an artifact only, which may also be called data.json. */
+TAKO_PRIVATE const char *tako__artifact_name_fault(const char *name, size_t len);
 TAKO_PRIVATE void tako__time_text(int64_t us, char out[40]); /* contract form: ISO 8601 +00:00 */
 
 /* ---- errors (error.c): format, store and return the code in one call -------------------- */
