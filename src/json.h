@@ -10,11 +10,14 @@ struct tako__json; /* a parsed value; children live as long as the root */
 
 /* Checks that `text` is one JSON object per RFC 8259 (and nothing else but white space around
  * it): valid UTF-8, no NUL byte and no \u0000, no lone surrogate escapes, no NaN or Infinity,
- * no duplicate keys, nesting at most `depth`. NULL when it is, else a static text that says
- * what is wrong, with *offset at the place. Does not need memory, except for nothing: it is a
- * scanner, not a parser. */
+ * no float beyond the range of double, no integer of more than 4300 digits (CPython refuses to
+ * read it), no duplicate keys, nesting at most `depth` (and 512). NULL when it is, else a static
+ * text that says what is wrong, with *offset at the place. It is a scanner, not a parser: memory
+ * is needed only to remember the keys of open objects. */
 TAKO_PRIVATE const char *tako__json_object_fault(const tako_host *host, const char *text,
                                                  size_t len, int depth, size_t *offset);
+/* True when that text says that memory ran out, so that nothing is known of the document. */
+TAKO_PRIVATE bool tako__json_fault_is_memory(const char *fault);
 
 /* Parses a document that Tako itself wrote (spec, result). NULL with err set on failure. */
 TAKO_PRIVATE struct tako__json *tako__json_parse(const tako_host *host, const char *text,
