@@ -1,4 +1,4 @@
-/* json.c - a strict scanner for JSON that users hand in, and a reader for our own documents.
+/* json.c - a strict scanner for JSON that users hand in, a reader and a writer for our own.
  *
  * The scanner (RFC 8259) builds nothing: user JSON is passed on as the bytes it came in. Only
  * the keys of open objects are remembered, to find duplicates: they are sorted, so that hostile
@@ -595,4 +595,36 @@ const struct tako__json *tako__json_at(const struct tako__json *array, size_t in
     if (index >= tako__json_count(array))
         return NULL;
     return (const struct tako__json *)(const void *)cJSON_GetArrayItem(json_node(array), (int)index);
+}
+
+void tako__json_put_key(struct tako__buf *out, const char *key)
+{
+    if (out->failed)
+        return;
+    if (out->len && out->data[out->len - 1] != '{')
+        tako__buf_puts(out, ",");
+    tako__buf_puts(out, "\"");
+    tako__buf_puts(out, key);
+    tako__buf_puts(out, "\":");
+}
+
+void tako__json_put_str(struct tako__buf *out, const char *key, const char *value)
+{
+    tako__json_put_key(out, key);
+    if (value)
+        tako__buf_json(out, value, strlen(value));
+    else
+        tako__buf_puts(out, "null");
+}
+
+void tako__json_put_int(struct tako__buf *out, const char *key, int64_t value)
+{
+    tako__json_put_key(out, key);
+    tako__buf_printf(out, "%lld", (long long)value);
+}
+
+void tako__json_put_bool(struct tako__buf *out, const char *key, bool value)
+{
+    tako__json_put_key(out, key);
+    tako__buf_puts(out, value ? "true" : "false");
 }

@@ -1,4 +1,4 @@
-/* json.h - reading JSON strictly; json.c is the only file that knows cJSON. It hides cJSON's
+/* json.h - reading JSON strictly, and writing it; json.c is the only file that knows cJSON. It hides cJSON's
  * faults: trailing junk, invalid UTF-8, NUL escapes, duplicate keys, depth.
  * SPDX-License-Identifier: MIT */
 #ifndef TAKO_JSON_H
@@ -33,5 +33,12 @@ TAKO_PRIVATE int64_t tako__json_int(const struct tako__json *obj, const char *ke
 TAKO_PRIVATE bool tako__json_bool(const struct tako__json *obj, const char *key, bool fallback);
 TAKO_PRIVATE size_t tako__json_count(const struct tako__json *array);
 TAKO_PRIVATE const struct tako__json *tako__json_at(const struct tako__json *array, size_t index);
+
+/* Writing: adds `"key":` and before it the comma, unless the member is the first of its object.
+ * `key` needs no escaping. A NULL string is written as null. */
+TAKO_PRIVATE void tako__json_put_key(struct tako__buf *out, const char *key);
+TAKO_PRIVATE void tako__json_put_str(struct tako__buf *out, const char *key, const char *value);
+TAKO_PRIVATE void tako__json_put_int(struct tako__buf *out, const char *key, int64_t value);
+TAKO_PRIVATE void tako__json_put_bool(struct tako__buf *out, const char *key, bool value);
 
 #endif

@@ -60,6 +60,9 @@ TAKO_PRIVATE int tako__record_attach(tako_record *rec, int which, const void *da
                                      tako_error *err);
 TAKO_PRIVATE int64_t tako__record_timeout_ms(const tako_record *rec);
 TAKO_PRIVATE int64_t tako__record_memory_bytes(const tako_record *rec);
+/* From the executor's start of the attempt to the program's own start; -1 = none. */
+TAKO_PRIVATE int64_t tako__record_setup_us(const tako_record *rec);
+TAKO_PRIVATE int64_t tako__record_oom_kills(const tako_record *rec);
 /* Appends the record as contract 1.9 has it (section "on the wire"), slim or full. */
 TAKO_PRIVATE void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full);
 
