@@ -16,11 +16,21 @@ struct tako__class {
 TAKO_PRIVATE void tako__classify(struct tako__class *out, const struct tako__outcome *facts,
                                  int64_t timeout_ms, const char *stderr_text, size_t stderr_len);
 
-/* One stream, kept up to `cap` bytes in constant memory while everything is counted. */
+/* `s` as it may be shown to a client (contract 7.1): private paths, addresses and container ids
+ * masked, control characters made spaces, invalid UTF-8 made U+FFFD; cut at a character boundary
+ * to fit `cap` bytes with its NUL. */
+TAKO_PRIVATE void tako__sanitize(const char *s, size_t len, char *out, size_t cap);
+
+#define TAKO__TAIL 4096
+
+/* One stream, kept up to `cap` bytes in constant memory while everything is counted. Only `kept`
+ * owns memory; kept.failed says that it ran out. */
 struct tako__capture {
     struct tako__buf kept;
     size_t cap;
     int64_t seen;
+    size_t tail_len;
+    char tail[2 * TAKO__TAIL]; /* the last bytes seen, once more came than the cap allows */
 };
 TAKO_PRIVATE void tako__capture_init(struct tako__capture *c, const tako_host *host, size_t cap);
 TAKO_PRIVATE void tako__capture_add(struct tako__capture *c, const void *data, size_t len);
@@ -28,5 +38,8 @@ TAKO_PRIVATE void tako__capture_add(struct tako__capture *c, const void *data, s
  * adds the notice. True = truncated. Afterwards kept.data/len are what is stored: bytes as the
  * job wrote them, which may be invalid UTF-8. */
 TAKO_PRIVATE bool tako__capture_end(struct tako__capture *c);
+/* What tako__classify should see of stderr, before or after the end: all of it, or whole lines from
+ * its last TAKO__TAIL bytes when the cap cut it, for a traceback stands at the end. */
+TAKO_PRIVATE const char *tako__capture_tail(const struct tako__capture *c, size_t *len);
 
 #endif
