@@ -1,0 +1,108 @@
+/* cli.h - what the files of the `tako` program share. It sees tako.h and the C library only;
+ * whatever it can do, any host can do.
+ *
+ * main.c holds the one table of commands and options; cli_args.c reads values; cli_text.c
+ * prints without letting stored text steer the terminal; cli_files.c reads and writes files;
+ * cli_run.c, cli_records.c and cli_doctor.c are the commands.
+ * SPDX-License-Identifier: MIT */
+#ifndef TAKO_CLI_H
+#define TAKO_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../tako.h"
+
+/* Exit codes. `run` gives the job's own code where there is one, see docs/cli.md. */
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1,  /* of list, show, doctor: it could not be done, or the answer is no */
+    CLI_USAGE = 2,   /* the command line was wrong; nothing was done */
+    CLI_TIMEOUT = 124,
+    CLI_REFUSED = 125, /* of run: Tako failed or refused; the job has no result of its own */
+    CLI_INTERRUPTED = 130,
+    CLI_OOM = 137,
+    CLI_PIPE = 141,  /* the reader of our output went away */
+    CLI_SIGNAL_BASE = 128
+};
+
+/* The command line after parsing. Strings are borrowed from argv. */
+struct cli_args {
+    const char *const *operands; /* NULL-terminated */
+    int n_operands;
+    const char *store; /* NULL = the default store */
+    bool json;
+    bool permissive;
+    const char *rootfs;
+    const char *interpreter;
+    /* run */
+    const char *input;  /* JSON text, or '@' and a path */
+    const char **files; /* paths; owned, room for all of argv */
+    size_t n_files;
+    int64_t timeout_ms;
+    int64_t memory_bytes;
+    int priority;
+    const char *job_type;
+    const char *output_dir;
+    /* list */
+    unsigned statuses;
+    const char *type;
+    int limit;
+    const char *after;
+};
+
+/* ---- cli_args.c: values; each gives NULL, or a static text that says what is wrong ------- */
+
+const char *cli_parse_seconds(const char *text, int64_t *ms);
+const char *cli_parse_size(const char *text, int64_t *bytes);
+const char *cli_parse_int(const char *text, int min, int max, int *value);
+const char *cli_parse_status(const char *text, unsigned *statuses);
+
+/* ---- cli_text.c ------------------------------------------------------------------------- */
+
+/* One line "tako: ..." on stderr; what could steer a terminal is shown escaped. */
+void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A tako_log_fn that says warnings and errors. */
+void cli_log(void *ctx, tako_level level, const char *module, const char *message);
+
+/* Prints text from a job or a store: control, direction-changing and invalid bytes appear as
+ * \n, \x1b, ...; `lines` keeps newlines and tabs. Returns the columns it took, roughly. */
+int cli_print_safe(FILE *to, const char *text, size_t len, bool lines);
+/* A JSON string with its quotes; invalid UTF-8 becomes U+FFFD. NULL prints null. */
+void cli_print_json_string(FILE *to, const char *text);
+
+#define CLI_INSTANT_SIZE 32
+/* "2025-01-31T12:00:00Z", or "-" for 0. */
+const char *cli_instant(int64_t us, char text[CLI_INSTANT_SIZE]);
+/* "12 ms", "3.4 s", "2 min 5 s", or "-" when negative. */
+const char *cli_duration(int64_t ms, char text[CLI_INSTANT_SIZE]);
+/* "17 bytes", "9.4 MiB", or "-" when negative. */
+const char *cli_bytes(int64_t bytes, char text[CLI_INSTANT_SIZE]);
+
+/* ---- cli_files.c ------------------------------------------------------------------------ */
+
+/* Reads a file, or standard input when path is NULL, up to `max` bytes; a NUL follows the
+ * data. *data is the caller's to free. False after saying why not. */
+bool cli_read_file(const char *path, const char *what, size_t max, char **data, size_t *len);
+
+/* Which store to open: --store, else TAKO_STORE, else the user's own file, whose directories
+ * are made when `create`. *uri is the caller's to free. *absent says that it is a file that
+ * does not exist yet. False after saying why not. */
+bool cli_store_uri(const struct cli_args *args, bool create, char **uri, bool *absent);
+
+/* Opens DIR for artifacts, making it and its parents when missing; a symbolic link in its
+ * place is refused. -1 after saying why not. */
+int cli_output_dir(const char *path);
+/* Writes one artifact: beside its place first, then renamed over it, so that the old content
+ * stays whole until the new one is; replaces regular files only. False after saying why not. */
+bool cli_write_artifact(tako *t, int dir, const tako_artifact *artifact);
+
+/* ---- commands --------------------------------------------------------------------------- */
+
+int cli_run(const struct cli_args *args);
+int cli_list(const struct cli_args *args);
+int cli_show(const struct cli_args *args);
+int cli_doctor(const struct cli_args *args);
+
+#endif

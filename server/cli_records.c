@@ -1,0 +1,366 @@
+/* cli_records.c - `tako list` and `tako show`: reading records, for people and as JSON. They
+ * open the store without running anything.
+ * SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Opens the store that the command line names. CLI_OK with *t NULL = the default store does
+ * not exist yet: there are no records. Else CLI_FAILED after saying why. */
+static int records_open(const struct cli_args *args, tako **t)
+{
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_error err;
+    char *uri = NULL;
+    bool absent = false;
+    int code = CLI_FAILED;
+
+    *t = NULL;
+    if (!cli_store_uri(args, false, &uri, &absent))
+        return CLI_FAILED;
+    if (absent) {
+        /* Reading must not create a store; for a name that was given it is likely a slip. */
+        const char *env = getenv("TAKO_STORE");
+
+        if (!args->store && !(env && *env))
+            code = CLI_OK;
+        else
+            cli_say("%s: there is no such store", uri);
+        goto out;
+    }
+    opts.store = uri;
+    opts.workers = 0;
+    opts.log = cli_log;
+    if (tako_open(t, &opts, &err) == TAKO_OK)
+        code = CLI_OK;
+    else
+        cli_say("%s", err.message);
+out:
+    free(uri);
+    return code;
+}
+
+/* ---- ids --------------------------------------------------------------------------------- */
+
+struct records_match {
+    const char *prefix;
+    size_t len;
+    int found;
+    tako_id id;
+};
+
+static int records_match_one(void *ctx, const tako_record *rec)
+{
+    struct records_match *m = ctx;
+
+    if (strncmp(tako_record_id(rec), m->prefix, m->len) == 0) {
+        m->found++;
+        snprintf(m->id.text, sizeof m->id.text, "%s", tako_record_id(rec));
+    }
+    return m->found > 1;
+}
+
+/* The whole id for what was typed; false after saying why not. */
+static bool records_resolve(tako *t, const char *typed, tako_id *id)
+{
+    struct records_match m = {typed, strlen(typed), 0, {""}};
+    tako_filter all = TAKO_FILTER_INIT;
+    tako_error err;
+
+    if (m.len >= sizeof id->text - 1) {
+        if (m.len == sizeof id->text - 1) {
+            snprintf(id->text, sizeof id->text, "%s", typed);
+            return true;
+        }
+    } else if (m.len >= 4 && strspn(typed, "0123456789abcdef-") == m.len) {
+        all.limit = 1000;
+        if (t && tako_list(t, &all, records_match_one, &m, &err) < 0) {
+            cli_say("%s", err.message);
+            return false;
+        }
+        if (m.found == 1) {
+            *id = m.id;
+            return true;
+        }
+        if (m.found > 1)
+            cli_say("%s: several jobs begin so; give more of the id", typed);
+        else
+            cli_say("%s: none of the newest 1000 jobs begins so", typed);
+        return false;
+    }
+    cli_say("%s: not the id of a job; it has 36 characters, of which the first few do", typed);
+    return false;
+}
+
+/* ---- list -------------------------------------------------------------------------------- */
+
+struct records_page {
+    tako *t;
+    bool json;
+    int count;
+    bool last_seen;
+    tako_id last;
+    tako_error err;
+};
+
+static void records_row(const tako_record *rec)
+{
+    const char *type = tako_record_type(rec);
+    const char *error = tako_record_error_type(rec);
+    char text[CLI_INSTANT_SIZE];
+    int used;
+
+    printf("%-36s  %-9s  ", tako_record_id(rec), tako_status_name(tako_record_status(rec)));
+    used = cli_print_safe(stdout, type, strlen(type), false);
+    printf("%*s  %-20s  ", used < 10 ? 10 - used : 0, "",
+           cli_instant(tako_record_created_us(rec), text));
+    printf("%10s  ", cli_duration(tako_record_duration_ms(rec), text));
+    if (tako_record_exit_code(rec) >= 0)
+        printf("%4d", tako_record_exit_code(rec));
+    else
+        printf("%4s", "-");
+    fputs("  ", stdout);
+    if (error)
+        cli_print_safe(stdout, error, strlen(error), false);
+    else
+        putchar('-');
+    putchar('\n');
+}
+
+static int records_each(void *ctx, const tako_record *rec)
+{
+    struct records_page *page = ctx;
+    char *json = NULL;
+    int rc = TAKO_OK;
+
+    if (page->json) {
+        rc = tako_record_json(page->t, rec, 0, &json, &page->err);
+        if (rc == TAKO_OK)
+            printf("%s%s", page->count ? "," : "", json);
+        if (json)
+            tako_free(page->t, json);
+    } else {
+        if (page->count == 0)
+            printf("%-36s  %-9s  %-10s  %-20s  %10s  %4s  %s\n", "ID", "STATUS", "TYPE",
+                   "CREATED (UTC)", "DURATION", "EXIT", "ERROR");
+        records_row(rec);
+    }
+    page->count++;
+    snprintf(page->last.text, sizeof page->last.text, "%s", tako_record_id(rec));
+    return rc;
+}
+
+static int records_seen(void *ctx, const tako_record *rec)
+{
+    struct records_page *page = ctx;
+
+    (void)rec;
+    page->last_seen = false;
+    return 0;
+}
+
+int cli_list(const struct cli_args *args)
+{
+    struct records_page page;
+    tako_filter filter = TAKO_FILTER_INIT;
+    tako_id after;
+    int code, rc = TAKO_OK;
+
+    memset(&page, 0, sizeof page);
+    page.json = args->json;
+    page.last_seen = true;
+    code = records_open(args, &page.t);
+    if (code != CLI_OK)
+        return code;
+    filter.statuses = args->statuses;
+    filter.type = args->type;
+    filter.limit = args->limit ? args->limit : 100;
+    if (args->after) {
+        if (!records_resolve(page.t, args->after, &after)) {
+            tako_close(page.t);
+            return CLI_FAILED;
+        }
+        filter.after = after.text;
+    }
+    if (page.json)
+        fputs("{\"items\":[", stdout);
+    if (page.t)
+        rc = tako_list(page.t, &filter, records_each, &page, &page.err);
+    /* Is there another page? */
+    if (rc == TAKO_OK && page.count == filter.limit) {
+        filter.after = page.last.text;
+        filter.limit = 1;
+        rc = tako_list(page.t, &filter, records_seen, &page, &page.err);
+    }
+    if (rc != TAKO_OK) {
+        cli_say("%s", page.err.message);
+        code = CLI_FAILED;
+    } else if (page.json) {
+        printf("],\"count\":%d,\"has_more\":%s,\"next\":", page.count,
+               page.last_seen ? "false" : "true");
+        cli_print_json_string(stdout, page.last_seen ? NULL : page.last.text);
+        fputs("}\n", stdout);
+    } else if (page.count == 0) {
+        puts("No jobs.");
+    } else if (!page.last_seen) {
+        printf("There are more: --after %s\n", page.last.text);
+    }
+    tako_close(page.t);
+    return code;
+}
+
+/* ---- show -------------------------------------------------------------------------------- */
+
+static void records_field(const char *name, const char *value)
+{
+    if (!value || !*value)
+        return;
+    printf("%-15s", name);
+    cli_print_safe(stdout, value, strlen(value), false);
+    putchar('\n');
+}
+
+/* Raw when piped, so that it can be worked on; harmless on a terminal. */
+static void records_stream(const char *name, const char *data, size_t len, int64_t written,
+                           bool truncated)
+{
+    char size[CLI_INSTANT_SIZE];
+
+    if (len == 0)
+        return;
+    printf("\n%s, %s%s:\n", name, cli_bytes(written, size),
+           truncated ? ", of which the beginning was kept" : "");
+    if (isatty(STDOUT_FILENO))
+        cli_print_safe(stdout, data, len, true);
+    else
+        (void)fwrite(data, 1, len, stdout);
+    if (data[len - 1] != '\n')
+        putchar('\n');
+}
+
+static void records_artifacts(const tako_record *rec, int kind, const char *title)
+{
+    size_t count = tako_record_artifact_count(rec, kind);
+    char size[CLI_INSTANT_SIZE];
+
+    if (count > 0)
+        printf("\n%s:\n", title);
+    for (size_t i = 0; i < count; i++) {
+        const tako_artifact *a = tako_record_artifact(rec, kind, i);
+        int used;
+
+        fputs("  ", stdout);
+        used = cli_print_safe(stdout, a->name, strlen(a->name), false);
+        printf("%*s  %12s  ", used < 32 ? 32 - used : 0, "", cli_bytes(a->bytes, size));
+        if (a->reason)
+            cli_print_safe(stdout, a->reason, strlen(a->reason), false);
+        else
+            printf("sha256 %.16s...", a->sha256 ? a->sha256 : "?");
+        putchar('\n');
+    }
+}
+
+static void records_numbers(const tako_record *rec)
+{
+    char text[CLI_INSTANT_SIZE];
+
+    if (tako_record_exit_code(rec) >= 0)
+        printf("%-15s%d\n", "exit code", tako_record_exit_code(rec));
+    if (tako_record_signal(rec) > 0)
+        printf("%-15s%d (%s)\n", "signal", tako_record_signal(rec),
+               strsignal(tako_record_signal(rec)));
+    if (tako_record_wall_us(rec) >= 0)
+        printf("%-15s%s\n", "wall time", cli_duration(tako_record_wall_us(rec) / 1000, text));
+    if (tako_record_cpu_us(rec) >= 0)
+        printf("%-15s%s\n", "CPU time", cli_duration(tako_record_cpu_us(rec) / 1000, text));
+    if (tako_record_peak_bytes(rec) >= 0)
+        printf("%-15s%s\n", "peak memory", cli_bytes(tako_record_peak_bytes(rec), text));
+    if (tako_record_priority(rec) != 0)
+        printf("%-15s%d\n", "priority", tako_record_priority(rec));
+    printf("%-15s%d", "attempt", tako_record_attempt(rec));
+    if (tako_record_deaths(rec) > 0)
+        printf(" (its node died %d time%s)", tako_record_deaths(rec),
+               tako_record_deaths(rec) == 1 ? "" : "s");
+    putchar('\n');
+}
+
+static void records_page_print(const tako_record *rec)
+{
+    char text[CLI_INSTANT_SIZE];
+    const char *out, *err, *output;
+    size_t out_len = 0, err_len = 0, output_len = 0;
+
+    records_field("id", tako_record_id(rec));
+    records_field("status", tako_status_name(tako_record_status(rec)));
+    records_field("error", tako_record_error_type(rec));
+    records_field("message", tako_record_error_message(rec));
+    records_field("phase", tako_record_error_phase(rec));
+    records_field("type", tako_record_type(rec));
+    records_field("created", cli_instant(tako_record_created_us(rec), text));
+    records_field("started", cli_instant(tako_record_started_us(rec), text));
+    records_field("ended", cli_instant(tako_record_ended_us(rec), text));
+    if (tako_record_verdict(rec) != TAKO_VERDICT_NONE)
+        records_field("verdict", tako_verdict_name(tako_record_verdict(rec)));
+    records_numbers(rec);
+    records_field("runtime", tako_record_runtime(rec));
+    records_field("node", tako_record_node(rec));
+    records_field("isolation", tako_record_isolation(rec));
+    records_field("code", tako_record_code_hash(rec));
+    records_field("input", tako_record_input_hash(rec));
+    records_field("correlation", tako_record_correlation_id(rec));
+    records_field("client", tako_record_client_ip(rec));
+    records_field("output note", tako_record_output_note(rec));
+
+    out = tako_record_stdout(rec, &out_len);
+    err = tako_record_stderr(rec, &err_len);
+    output = tako_record_output(rec, &output_len);
+    records_stream("stdout", out, out_len, tako_record_stdout_bytes(rec),
+                   tako_record_stdout_truncated(rec) != 0);
+    records_stream("stderr", err, err_len, tako_record_stderr_bytes(rec),
+                   tako_record_stderr_truncated(rec) != 0);
+    if (output)
+        records_stream("output", output, output_len, (int64_t)output_len, false);
+    records_artifacts(rec, TAKO_ARTIFACTS, "artifacts");
+    records_artifacts(rec, TAKO_INPUT_FILES, "input files");
+    records_artifacts(rec, TAKO_REJECTED, "left but not taken");
+}
+
+int cli_show(const struct cli_args *args)
+{
+    tako *t = NULL;
+    tako_record *rec = NULL;
+    tako_error err;
+    tako_id id;
+    char *json = NULL;
+    int code;
+
+    code = records_open(args, &t);
+    if (code != CLI_OK)
+        return code;
+    code = CLI_FAILED;
+    if (!records_resolve(t, args->operands[0], &id))
+        goto out;
+    if (!t) {
+        cli_say("%s: no such job", id.text);
+        goto out;
+    }
+    if (tako_get(t, id.text, &rec, &err) != TAKO_OK ||
+        (args->json && tako_record_json(t, rec, 1, &json, &err) != TAKO_OK)) {
+        cli_say("%s", err.message);
+        goto out;
+    }
+    if (args->json)
+        puts(json);
+    else
+        records_page_print(rec);
+    code = CLI_OK;
+out:
+    if (json)
+        tako_free(t, json);
+    tako_record_free(rec);
+    tako_close(t);
+    return code;
+}

@@ -1,0 +1,414 @@
+/* main.c - the `tako` program: one table of commands, one of options, and what is made from
+ * them: parsing, help and usage. What the commands do is in the cli_*.c files.
+ *
+ * To add an option: a row in main_options, a member in struct cli_args, a line in docs/cli.md.
+ * SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum main_command {
+    MAIN_RUN = 1 << 0,
+    MAIN_LIST = 1 << 1,
+    MAIN_SHOW = 1 << 2,
+    MAIN_DOCTOR = 1 << 3,
+    MAIN_VERSION = 1 << 4,
+    MAIN_HELP = 1 << 5
+};
+
+struct main_option {
+    const char *name;
+    const char *value; /* what it takes, for the help; NULL = a flag */
+    unsigned commands; /* bits of enum main_command */
+    /* NULL, or what would have been right. */
+    const char *(*take)(struct cli_args *args, const char *value);
+    const char *help;
+};
+
+static const char *take_input(struct cli_args *args, const char *value)
+{
+    args->input = value;
+    return NULL;
+}
+
+static const char *take_file(struct cli_args *args, const char *value)
+{
+    args->files[args->n_files++] = value;
+    return NULL;
+}
+
+static const char *take_timeout(struct cli_args *args, const char *value)
+{
+    return cli_parse_seconds(value, &args->timeout_ms);
+}
+
+static const char *take_memory(struct cli_args *args, const char *value)
+{
+    return cli_parse_size(value, &args->memory_bytes);
+}
+
+static const char *take_priority(struct cli_args *args, const char *value)
+{
+    return cli_parse_int(value, -100, 100, &args->priority) ? "a whole number from -100 to 100"
+                                                            : NULL;
+}
+
+static const char *take_job_type(struct cli_args *args, const char *value)
+{
+    args->job_type = value;
+    return NULL;
+}
+
+static const char *take_output_dir(struct cli_args *args, const char *value)
+{
+    args->output_dir = value;
+    return *value ? NULL : "a directory";
+}
+
+static const char *take_status(struct cli_args *args, const char *value)
+{
+    return cli_parse_status(value, &args->statuses);
+}
+
+static const char *take_type(struct cli_args *args, const char *value)
+{
+    args->type = value;
+    return *value ? NULL : "the name of a job type";
+}
+
+static const char *take_limit(struct cli_args *args, const char *value)
+{
+    return cli_parse_int(value, 1, 1000, &args->limit) ? "a whole number from 1 to 1000" : NULL;
+}
+
+static const char *take_after(struct cli_args *args, const char *value)
+{
+    args->after = value;
+    return NULL;
+}
+
+static const char *take_store(struct cli_args *args, const char *value)
+{
+    args->store = value;
+    return *value ? NULL : "a store, like sqlite:jobs.db";
+}
+
+static const char *take_rootfs(struct cli_args *args, const char *value)
+{
+    args->rootfs = value;
+    return *value ? NULL : "a directory";
+}
+
+static const char *take_interpreter(struct cli_args *args, const char *value)
+{
+    args->interpreter = value;
+    return *value == '/' ? NULL : "an absolute path";
+}
+
+static const char *take_permissive(struct cli_args *args, const char *value)
+{
+    (void)value;
+    args->permissive = true;
+    return NULL;
+}
+
+static const char *take_json(struct cli_args *args, const char *value)
+{
+    (void)value;
+    args->json = true;
+    return NULL;
+}
+
+/* Read in this order by the help of every command. */
+static const struct main_option main_options[] = {
+    {"input", "JSON|@FILE", MAIN_RUN, take_input,
+     "the job's /input/data.json: a JSON object, or @ and\n"
+     "the file that has it (@- is standard input)"},
+    {"file", "PATH", MAIN_RUN, take_file, "put a copy of PATH into /input; may be repeated"},
+    {"timeout", "SECONDS", MAIN_RUN, take_timeout,
+     "wall time the job may take; default 30, fractions allowed"},
+    {"memory", "SIZE", MAIN_RUN, take_memory,
+     "memory the job may use, like 256m or 1g; default 512m"},
+    {"job-type", "NAME", MAIN_RUN, take_job_type, "the job type; default \"default\": Python"},
+    {"priority", "N", MAIN_RUN, take_priority, "-100 to 100, higher runs first; default 0"},
+    {"output-dir", "DIR", MAIN_RUN, take_output_dir,
+     "write the job's artifacts into DIR, made when missing"},
+    {"rootfs", "DIR", MAIN_RUN | MAIN_DOCTOR, take_rootfs,
+     "what the job sees as /, read-only; default: this\n"
+     "machine's /usr and the few files of /etc it needs"},
+    {"interpreter", "PATH", MAIN_RUN | MAIN_DOCTOR, take_interpreter,
+     "the Python inside that root; default /usr/bin/python3"},
+    {"permissive", NULL, MAIN_RUN | MAIN_DOCTOR, take_permissive,
+     "run even when a layer of the sandbox is missing"},
+    {"status", "STATUS", MAIN_LIST, take_status,
+     "only jobs with this status; may be repeated"},
+    {"type", "NAME", MAIN_LIST, take_type, "only jobs of this type"},
+    {"limit", "N", MAIN_LIST, take_limit, "at most N jobs, 1 to 1000; default 100"},
+    {"after", "ID", MAIN_LIST, take_after, "only jobs older than this one: the next page"},
+    {"store", "URI", MAIN_RUN | MAIN_LIST | MAIN_SHOW, take_store,
+     "where records are kept, like sqlite:jobs.db; default:\n"
+     "$TAKO_STORE, else a file of your own"},
+    {"json", NULL, MAIN_RUN | MAIN_LIST | MAIN_SHOW | MAIN_DOCTOR, take_json,
+     "print one JSON object instead"},
+};
+enum { MAIN_N_OPTIONS = sizeof main_options / sizeof main_options[0] };
+
+static int main_version(const struct cli_args *args);
+static int main_help(const struct cli_args *args);
+
+struct main_entry {
+    const char *name;
+    enum main_command bit;
+    const char *operands; /* for the help */
+    int least, most;      /* operands */
+    int (*run)(const struct cli_args *args);
+    const char *summary;
+    const char *more; /* paragraphs for `tako help COMMAND`, or NULL */
+};
+
+static const struct main_entry main_commands[] = {
+    {"run", MAIN_RUN, "FILE|-", 1, 1, cli_run, "run Python code in a sandbox and wait for its end",
+     "The job's output passes through as it is written, and so does its exit code.\n"
+     "Otherwise the code is 124 for a timeout, 137 out of memory, 128+N killed by\n"
+     "signal N, 130 interrupted, 125 when Tako failed or refused the job, 2 for a\n"
+     "wrong command line; a line on standard error then says what happened.\n"
+     "With --json, standard output has exactly the job's record.\n"},
+    {"list", MAIN_LIST, "", 0, 0, cli_list, "list jobs, newest first", NULL},
+    {"show", MAIN_SHOW, "ID", 1, 1, cli_show, "show the record of one job",
+     "ID is the id of a job, or the beginning of it when only one of the newest 1000\n"
+     "jobs begins so (at least 4 characters).\n"},
+    {"doctor", MAIN_DOCTOR, "", 0, 0, cli_doctor, "say how well jobs are isolated here, and why",
+     "Exits with 1 when jobs would be refused.\n"},
+    {"version", MAIN_VERSION, "", 0, 0, main_version, "print the version", NULL},
+    {"help", MAIN_HELP, "[COMMAND]", 0, 1, main_help, "print help, also of one command", NULL},
+};
+enum { MAIN_N_COMMANDS = sizeof main_commands / sizeof main_commands[0] };
+
+static const struct main_entry *main_find(const char *name)
+{
+    for (int i = 0; i < MAIN_N_COMMANDS; i++) {
+        if (strcmp(main_commands[i].name, name) == 0)
+            return &main_commands[i];
+    }
+    return NULL;
+}
+
+/* The first line of help and of complaints. `c` NULL = of the whole program. */
+static void main_usage(FILE *to, const struct main_entry *c)
+{
+    bool options = false;
+
+    if (!c) {
+        fputs("Usage: tako COMMAND [OPTIONS]\n", to);
+        return;
+    }
+    for (int i = 0; i < MAIN_N_OPTIONS; i++)
+        options = options || (main_options[i].commands & c->bit) != 0;
+    fprintf(to, "Usage: tako %s%s%s%s\n", c->name, options ? " [OPTIONS]" : "",
+            *c->operands ? " " : "", c->operands);
+}
+
+/* A name and its text, which may have several lines. */
+static void main_help_row(const char *name, const char *text)
+{
+    enum { MAIN_COLUMN = 22 };
+    int at = printf("  %s", name);
+
+    if (at >= MAIN_COLUMN)
+        at = printf("\n") - 1;
+    printf("%*s", MAIN_COLUMN - at, "");
+    for (; *text; text++) {
+        putchar(*text);
+        if (*text == '\n')
+            printf("%*s", MAIN_COLUMN, "");
+    }
+    putchar('\n');
+}
+
+static void main_help_all(void)
+{
+    puts("tako - runs untrusted code as durable jobs, each in a sandbox of its own\n");
+    main_usage(stdout, NULL);
+    puts("\nCommands:");
+    for (int i = 0; i < MAIN_N_COMMANDS; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%s %s", main_commands[i].name, main_commands[i].operands);
+        main_help_row(name, main_commands[i].summary);
+    }
+    puts("\n'tako help COMMAND' lists the options of a command.\n"
+         "Try: echo 'print(1 + 1)' | tako run -");
+}
+
+static void main_help_one(const struct main_entry *c)
+{
+    main_usage(stdout, c);
+    printf("\n%c%s.\n", c->summary[0] - 'a' + 'A', c->summary + 1);
+    if (c->more)
+        printf("\n%s", c->more);
+    puts("\nOptions:");
+    for (int i = 0; i < MAIN_N_OPTIONS; i++) {
+        const struct main_option *o = &main_options[i];
+        char name[64];
+
+        if ((o->commands & c->bit) == 0)
+            continue;
+        snprintf(name, sizeof name, "--%s%s%s", o->name, o->value ? " " : "",
+                 o->value ? o->value : "");
+        main_help_row(name, o->help);
+    }
+    main_help_row("--help", "print this help");
+}
+
+static int main_version(const struct cli_args *args)
+{
+    const char *source = tako_source_id();
+
+    (void)args;
+    printf("tako %s%s%s%s\n", tako_version(), *source ? " (" : "", source, *source ? ")" : "");
+    return CLI_OK;
+}
+
+static int main_help(const struct cli_args *args)
+{
+    const struct main_entry *c;
+
+    if (args->n_operands == 0) {
+        main_help_all();
+        return CLI_OK;
+    }
+    c = main_find(args->operands[0]);
+    if (!c) {
+        cli_say("unknown command '%s'; 'tako help' lists them", args->operands[0]);
+        return CLI_USAGE;
+    }
+    main_help_one(c);
+    return CLI_OK;
+}
+
+static int main_wrong(const struct main_entry *c)
+{
+    main_usage(stderr, c);
+    fprintf(stderr, "'tako help %s' tells more.\n", c->name);
+    return CLI_USAGE;
+}
+
+/* Fills args from argv, whose [0] is the command's name. 0 = go on, else main's result + 1. */
+static int main_parse(const struct main_entry *c, int argc, char **argv, struct cli_args *args)
+{
+    struct option known[MAIN_N_OPTIONS + 2];
+    int n = 0, got;
+
+    memset(known, 0, sizeof known);
+    for (int i = 0; i < MAIN_N_OPTIONS; i++) {
+        if ((main_options[i].commands & c->bit) == 0)
+            continue;
+        known[n].name = main_options[i].name;
+        known[n].has_arg = main_options[i].value ? required_argument : no_argument;
+        known[n++].val = 256 + i;
+    }
+    known[n].name = "help";
+    known[n].val = 'h';
+
+    opterr = 0; /* the messages are ours */
+    while ((got = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+        const struct main_option *o;
+        const char *right;
+
+        if (got == 'h') {
+            main_help_one(c);
+            return CLI_OK + 1;
+        }
+        if (got == ':') {
+            cli_say("%s: option '%s' needs a value", c->name, argv[optind - 1]);
+            return main_wrong(c) + 1;
+        }
+        if (got == '?') {
+            if (optopt >= 256 || optopt == 'h')
+                cli_say("%s: option '%s' takes no value", c->name, argv[optind - 1]);
+            else if (optopt)
+                cli_say("%s: unknown option '-%c'", c->name, optopt);
+            else
+                cli_say("%s: unknown or ambiguous option '%s'", c->name, argv[optind - 1]);
+            return main_wrong(c) + 1;
+        }
+        o = &main_options[got - 256];
+        right = o->take(args, optarg);
+        if (right) {
+            cli_say("%s: --%s '%s': must be %s", c->name, o->name, optarg, right);
+            return main_wrong(c) + 1;
+        }
+    }
+    args->operands = (const char *const *)(argv + optind);
+    args->n_operands = argc - optind;
+    if (args->n_operands < c->least) {
+        cli_say("%s: %s is missing", c->name, c->operands);
+        return main_wrong(c) + 1;
+    }
+    if (args->n_operands > c->most) {
+        cli_say("%s: '%s' is one too many", c->name, args->operands[c->most]);
+        return main_wrong(c) + 1;
+    }
+    return 0;
+}
+
+/* So that no file we open becomes the standard output by accident. What is put there refuses
+ * to be used the wrong way round, so that lost output is noticed. */
+static void main_fill_std(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(CLI_REFUSED);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct main_entry *c;
+    struct cli_args args;
+    const char *name;
+    int rc;
+
+    main_fill_std();
+    memset(&args, 0, sizeof args);
+    if (argc < 2) {
+        main_help_all();
+        return CLI_FAILED;
+    }
+    name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0)
+        name = "version";
+    c = main_find(name);
+    if (!c) {
+        cli_say("unknown %s '%s'", *name == '-' ? "option" : "command", name);
+        main_usage(stderr, NULL);
+        fputs("'tako help' lists the commands.\n", stderr);
+        return CLI_USAGE;
+    }
+    args.files = calloc((size_t)argc, sizeof *args.files);
+    if (!args.files) {
+        cli_say("out of memory");
+        return CLI_REFUSED;
+    }
+    rc = main_parse(c, argc - 1, argv + 1, &args);
+    rc = rc ? rc - 1 : c->run(&args);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        int why = errno;
+
+        cli_say("cannot write to standard output: %s", strerror(why));
+        if (c->bit == MAIN_RUN)
+            rc = why == EPIPE ? CLI_PIPE : CLI_REFUSED;
+        else
+            rc = CLI_FAILED;
+    }
+    free(args.files);
+    return rc;
+}
