@@ -41,5 +41,13 @@
 #include "backends/store_sqlite.c"
 #endif
 #ifndef TAKO_OMIT_NATIVE
+#include "backends/exec_native_init.c"
+#include "backends/exec_native_child.c"
+#include "backends/exec_native_cgroup.c"
+#include "backends/exec_native_seccomp.c"
+#include "backends/exec_native_view.c"
+#include "backends/exec_native_box.c"
+#include "backends/exec_native_collect.c"
+#include "backends/exec_native_probe.c"
 #include "backends/exec_native.c"
 #endif

@@ -1,0 +1,374 @@
+/* exec_native.c - the native sandbox as an executor: runs one attempt, captures what it writes,
+ * keeps its deadline, kills it, judges its end from kernel facts, collects its artifacts. The rooms
+ * it is built from are listed in exec_native.h. Linux 5.12 or newer; no root needed.
+ * SPDX-License-Identifier: MIT */
+#include "exec_native.h"
+#include "exec_native_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RUN_READ_SIZE 65536
+#define RUN_SETUP_LIMIT_US 20000000 /* from the clone to the program's start */
+
+/* The state of one attempt while its sandbox lives. */
+struct run {
+    struct native *n;
+    const struct tako__task *task;
+    const struct tako__sink *sink;
+    struct native_box box;
+    struct native_status started, ended, failed; /* kind 0 = not seen */
+    tako_verdict cause; /* why we killed it; recorded before acting. NONE = we did not */
+    int64_t begin_us, deadline_us; /* CLOCK_MONOTONIC */
+    char *buffer;
+};
+
+/* ---- open, close, report -------------------------------------------------------------------------- */
+
+static void native_close(void *self)
+{
+    struct native *n = self;
+    int i;
+
+    if (!n)
+        return;
+    for (i = 0; i < NATIVE_SLOTS; i++)
+        if (n->prepared)
+            tako__close_fd(&n->slot_userns[i]);
+    tako__close_fd(&n->init_fd);
+    tako__close_fd(&n->null_fd);
+    native_cgroups_close(&n->cgroups, &n->host);
+    native_view_free(&n->view, &n->host);
+    tako__free(&n->host, n->bpf);
+    tako__free(&n->host, n->isolation);
+    tako__free(&n->host, n->rootfs);
+    tako__free(&n->host, n->interpreter);
+    tako__free(&n->host, n->cgroup);
+    pthread_mutex_destroy(&n->lock);
+    tako__free(&n->host, n);
+}
+
+static int native_copy(struct native *n, char **to, const char *from, const char *what,
+                       bool absolute, tako_error *err)
+{
+    if (!from)
+        return TAKO_OK;
+    if (absolute && from[0] != '/')
+        return tako__fail(err, TAKO_EINVAL, "options.%s must be an absolute path, not \"%.100s\"",
+                          what, from);
+    if (strlen(from) >= 4000)
+        return tako__fail(err, TAKO_EINVAL, "options.%s is longer than 4000 bytes", what);
+    *to = tako__strdup(&n->host, from);
+    return *to ? TAKO_OK : tako__nomem(err);
+}
+
+static int native_open(void **self, const tako_host *host, const tako_options *opts,
+                       tako_error *err)
+{
+    struct native *n = tako__alloc(host, sizeof(*n));
+    struct stat st;
+    int rc;
+
+    if (!n)
+        return tako__nomem(err);
+    n->host = *host;
+    n->init_fd = n->null_fd = -1;
+    n->security = opts->security;
+    pthread_mutex_init(&n->lock, NULL);
+    if ((rc = native_copy(n, &n->rootfs, opts->rootfs, "rootfs", true, err)) != TAKO_OK ||
+        (rc = native_copy(n, &n->interpreter, opts->interpreter, "interpreter", true, err)) !=
+            TAKO_OK ||
+        (rc = native_copy(n, &n->cgroup, opts->cgroup, "cgroup", true, err)) != TAKO_OK)
+        goto out;
+    if (n->rootfs && stat(n->rootfs, &st) < 0)
+        rc = tako__fail_errno(err, TAKO_EINVAL, errno, "options.rootfs %s", n->rootfs);
+    else if (n->rootfs && !S_ISDIR(st.st_mode))
+        rc = tako__fail(err, TAKO_EINVAL, "options.rootfs %s is not a directory", n->rootfs);
+out:
+    if (rc != TAKO_OK) {
+        native_close(n);
+        return rc;
+    }
+    *self = n;
+    return TAKO_OK;
+}
+
+/* Finds the interpreter as the job would, without leaving a given root. */
+static int native_check_interpreter(const struct native *n, tako_error *err)
+{
+    struct {
+        uint64_t flags, mode, resolve;
+    } how = {O_PATH | O_CLOEXEC, 0, 0x10 /* RESOLVE_IN_ROOT */};
+    const char *path = n->interpreter ? n->interpreter : "/usr/bin/python3";
+    const char *root = n->rootfs ? n->rootfs : "/";
+    int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), error = 0;
+    long fd;
+
+    fd = dir < 0 ? -1 : syscall(SYS_openat2, dir, path, &how, sizeof(how));
+    if (fd < 0)
+        error = errno;
+    else
+        close((int)fd);
+    if (dir >= 0)
+        close(dir);
+    if (error)
+        return tako__fail(err, TAKO_EEXEC,
+                          "the interpreter %s is not in %s (%s): install it there or set "
+                          "options.interpreter", path, root, strerror(error));
+    return TAKO_OK;
+}
+
+static int native_check(void *self, tako_error *err)
+{
+    struct native *n = self;
+    int rc;
+
+    pthread_mutex_lock(&n->lock);
+    rc = native_probe(n, err);
+    if (rc == TAKO_OK && !n->usable)
+        rc = tako__fail(err, TAKO_EEXEC, "%s", n->refusal);
+    pthread_mutex_unlock(&n->lock);
+    return rc == TAKO_OK ? native_check_interpreter(n, err) : rc;
+}
+
+static int native_report(void *self, tako_layer_fn *each, void *ctx, tako_error *err)
+{
+    struct native *n = self;
+    tako_layer layer;
+    int i, rc = native_check(n, err);
+
+    if (rc != TAKO_OK && rc != TAKO_EEXEC)
+        return rc;
+    for (i = 0; i < NATIVE_LAYERS; i++) {
+        layer.name = native_layer_name(i);
+        layer.state = n->layer[i].state;
+        layer.required = n->layer[i].required;
+        layer.detail = n->layer[i].detail;
+        if (each && each(ctx, &layer) != 0)
+            return TAKO_OK;
+    }
+    return rc;
+}
+
+/* ---- the watch: until nothing of the job lives and everything it wrote was read -------------------- */
+
+static void run_read_status(struct run *r)
+{
+    struct native_status status;
+
+    while (read(r->box.status[0], &status, sizeof(status)) == (ssize_t)sizeof(status)) {
+        if (status.kind == NATIVE_STATUS_STARTED && !r->started.kind) {
+            r->started = status;
+            r->deadline_us = status.at_ns / 1000 + r->task->timeout_ms * 1000;
+        } else if (status.kind == NATIVE_STATUS_FAILED && !r->failed.kind) {
+            r->failed = status;
+        } else if (status.kind == NATIVE_STATUS_ENDED && !r->ended.kind) {
+            r->ended = status;
+        }
+    }
+}
+
+/* One read; true while more may come. */
+static bool run_read_stream(struct run *r, int stream, int *fd)
+{
+    ssize_t got = read(*fd, r->buffer, RUN_READ_SIZE);
+
+    if (got > 0) {
+        r->sink->write(r->sink->ctx, stream, r->buffer, (size_t)got);
+        return true;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return errno == EINTR;
+    tako__close_fd(fd);
+    return false;
+}
+
+/* A cause is recorded once, and only when the program has not ended by itself before. */
+static void run_stop(struct run *r, tako_verdict cause)
+{
+    if (r->cause != TAKO_VERDICT_NONE)
+        return;
+    run_read_status(r);
+    if (r->ended.kind || r->failed.kind)
+        return;
+    r->cause = cause;
+    native_box_kill(&r->box);
+}
+
+static void run_watch(struct run *r)
+{
+    enum { DEAD, STATUS, OUT, ERRS, CANCEL, COUNT };
+    struct pollfd watch[COUNT];
+    struct timespec left;
+    int64_t us;
+    int i, ready;
+
+    for (;;) {
+        watch[DEAD].fd = r->box.pidfd;
+        watch[STATUS].fd = r->box.status[0];
+        watch[OUT].fd = r->box.out[0];
+        watch[ERRS].fd = r->box.errs[0];
+        watch[CANCEL].fd = r->cause == TAKO_VERDICT_NONE ? r->task->cancel_fd : -1;
+        for (i = 0; i < COUNT; i++) {
+            watch[i].events = POLLIN;
+            watch[i].revents = 0;
+        }
+        us = r->deadline_us - tako__mono_us();
+        if (us <= 0)
+            run_stop(r, r->started.kind ? TAKO_VERDICT_WALL : TAKO_VERDICT_SETUP);
+        us = us < 0 ? 0 : us;
+        left.tv_sec = us / 1000000;
+        left.tv_nsec = us % 1000000 * 1000;
+        ready = ppoll(watch, COUNT, r->cause == TAKO_VERDICT_NONE && !r->ended.kind ? &left : NULL,
+                      NULL);
+        if (ready < 0)
+            continue;
+        if (watch[STATUS].revents & POLLIN)
+            run_read_status(r);
+        else if (watch[STATUS].revents)
+            tako__close_fd(&r->box.status[0]);
+        if (watch[OUT].revents)
+            run_read_stream(r, 1, &r->box.out[0]);
+        if (watch[ERRS].revents)
+            run_read_stream(r, 2, &r->box.errs[0]);
+        if (watch[CANCEL].revents)
+            run_stop(r, TAKO_VERDICT_CANCELLED);
+        if (watch[DEAD].revents)
+            break;
+    }
+    while (r->box.out[0] >= 0 && run_read_stream(r, 1, &r->box.out[0]))
+        ;
+    while (r->box.errs[0] >= 0 && run_read_stream(r, 2, &r->box.errs[0]))
+        ;
+    if (r->box.status[0] >= 0)
+        run_read_status(r);
+    native_box_reap(&r->box);
+}
+
+/* ---- the judgement ------------------------------------------------------------------------------------ */
+
+static void run_setup_failed(const struct run *r, int step, int error, struct tako__outcome *out)
+{
+    const char *detail = "";
+    int index = r->box.child.failed_index;
+
+    out->verdict = TAKO_VERDICT_SETUP;
+    out->retryable = error == EAGAIN || error == ENOMEM || error == EBUSY || error == ENFILE ||
+                     error == EMFILE;
+    if (step == NATIVE_STEP_BIND && index >= 0 && (size_t)index < r->n->view.count &&
+        r->n->view.items[index].src)
+        detail = r->n->view.items[index].src;
+    if (step == NATIVE_STEP_EXEC)
+        snprintf(out->message, sizeof(out->message),
+                 "The interpreter %s cannot be executed in the sandbox: %s",
+                 r->n->interpreter ? r->n->interpreter : "/usr/bin/python3", strerror(error));
+    else
+        snprintf(out->message, sizeof(out->message),
+                 "The sandbox could not be set up: %s%s%s: %s", native_step_text(step),
+                 *detail ? " " : "", detail, strerror(error));
+}
+
+static void run_judge(struct run *r, struct tako__outcome *out)
+{
+    struct native_usage usage;
+
+    native_group_read(&r->box.group, &usage);
+    out->peak_bytes = usage.peak_bytes;
+    out->cpu_us = usage.cpu_us;
+    out->oom_kills = usage.oom_kills < 0 ? 0 : usage.oom_kills;
+    out->memory_by_rlimit = !r->n->cgroups.dir[NATIVE_MEMORY];
+    if (r->ended.kind) {
+        if (out->cpu_us < 0)
+            out->cpu_us = r->ended.cpu_us;
+        if (out->peak_bytes < 0)
+            out->peak_bytes = r->ended.max_rss_kb * 1024;
+    }
+    if (r->started.kind) {
+        out->setup_us = r->started.at_ns / 1000 - r->begin_us;
+        out->wall_us = (r->ended.kind ? r->ended.at_ns / 1000 : tako__mono_us()) -
+                       r->started.at_ns / 1000;
+    }
+    if (r->failed.kind) {
+        out->wall_us = out->setup_us = -1;
+        run_setup_failed(r, r->failed.step, r->failed.error, out);
+    } else if (r->ended.kind && WIFEXITED(r->ended.wait_status)) {
+        out->verdict = TAKO_VERDICT_EXIT;
+        out->exit_code = WEXITSTATUS(r->ended.wait_status);
+    } else if (r->ended.kind) {
+        out->signal = WTERMSIG(r->ended.wait_status);
+        out->verdict = out->signal == SIGKILL && out->oom_kills > 0 ? TAKO_VERDICT_OOM
+                                                                    : TAKO_VERDICT_SIGNAL;
+    } else if (r->cause == TAKO_VERDICT_SETUP) {
+        run_setup_failed(r, NATIVE_STEP_INIT_FORK, ETIMEDOUT, out);
+        out->retryable = true;
+    } else if (r->cause != TAKO_VERDICT_NONE) {
+        out->verdict = r->cause;
+    } else if (r->started.kind) { /* init itself was killed, by somebody outside */
+        out->verdict = out->oom_kills > 0 ? TAKO_VERDICT_OOM : TAKO_VERDICT_SIGNAL;
+        out->signal = SIGKILL;
+    } else {
+        run_setup_failed(r, NATIVE_STEP_INIT_MAP, EPROTO, out);
+    }
+}
+
+static int native_run(void *self, const struct tako__task *task, const struct tako__sink *sink,
+                      struct tako__outcome *out)
+{
+    static const struct tako__outcome fresh = TAKO__OUTCOME_INIT;
+    struct run r;
+    tako_error err;
+    int step, error, rc;
+
+    *out = fresh;
+    memset(&r, 0, sizeof(r));
+    memset(&err, 0, sizeof(err));
+    r.n = self;
+    r.task = task;
+    r.sink = sink;
+    r.begin_us = tako__mono_us();
+    r.deadline_us = r.begin_us + RUN_SETUP_LIMIT_US;
+    rc = native_check(r.n, &err);
+    out->isolation = r.n->isolation;
+    r.buffer = rc == TAKO_OK ? tako__alloc(&r.n->host, RUN_READ_SIZE) : NULL;
+    if (rc == TAKO_OK && !r.buffer)
+        rc = tako__nomem(&err);
+    if (rc == TAKO_OK)
+        rc = native_box_prepare(&r.box, r.n, task, &err);
+    if (rc != TAKO_OK) {
+        out->verdict = TAKO_VERDICT_SETUP;
+        out->retryable = rc == TAKO_ESYS || rc == TAKO_ENOMEM || rc == TAKO_EFULL;
+        snprintf(out->message, sizeof(out->message), "%s", err.message);
+        goto out;
+    }
+    if (native_box_spawn(&r.box, &step, &error) == 0) {
+        run_watch(&r);
+        run_judge(&r, out);
+        if (out->verdict != TAKO_VERDICT_SETUP)
+            native_collect(&r.n->host, r.box.output_fd, sink);
+    } else {
+        run_setup_failed(&r, step, error, out);
+    }
+    native_box_release(&r.box);
+out:
+    tako__free(&r.n->host, r.buffer);
+    return rc == TAKO_ENOMEM ? TAKO_ENOMEM : TAKO_OK;
+}
+
+static const struct tako__exec_ops native_ops = {"native",     native_open, native_close,
+                                                 native_check, native_run,  native_report};
+
+const struct tako__exec_ops *tako__exec_native(void)
+{
+    return &native_ops;
+}
+
+#undef RUN_READ_SIZE
+#undef RUN_SETUP_LIMIT_US

@@ -1,0 +1,302 @@
+/* exec_native.h - what the rooms of the native sandbox share. The order of a job's life:
+ *
+ *   exec_native_cgroup.c   a cgroup with the job's limits
+ *   exec_native_view.c     what all jobs see of the host
+ *   exec_native_box.c      everything one job will need, prepared as plain data
+ *   exec_native_child.c    clone: new namespaces, the new root is built, init is executed
+ *   exec_native_init.c     pid 1: forks the job, drops everything, waits, reports
+ *   exec_native_probe.c    what this host can do, found out by doing it
+ *   exec_native.c          captures, watches the clock, kills, collects, judges
+ *   exec_native_collect.c  artifacts, through a descriptor opened before the job
+ *
+ * Plan, then act: nothing is allocated, formatted or looked up between clone and exec.
+ * SPDX-License-Identifier: MIT */
+#ifndef TAKO_EXEC_NATIVE_H
+#define TAKO_EXEC_NATIVE_H
+
+#include "../src/exec.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- steps: every set-up call that can fail, for exact reports ------------------------------ */
+
+enum native_step {
+    NATIVE_STEP_NONE = 0,
+    /* in the child, before init */
+    NATIVE_STEP_IDMAP,
+    NATIVE_STEP_PRIVATE,
+    NATIVE_STEP_BIND,
+    NATIVE_STEP_ROOT,
+    NATIVE_STEP_FILE,
+    NATIVE_STEP_TMPFS,
+    NATIVE_STEP_PROC,
+    NATIVE_STEP_OUTPUT_FD,
+    NATIVE_STEP_PIVOT,
+    NATIVE_STEP_LANDLOCK_RULE,
+    NATIVE_STEP_READONLY,
+    NATIVE_STEP_HOSTNAME,
+    NATIVE_STEP_FDS,
+    NATIVE_STEP_AMBIENT,
+    NATIVE_STEP_INIT_EXEC,
+    /* in init, before the program */
+    NATIVE_STEP_INIT_MAP,
+    NATIVE_STEP_INIT_FORK,
+    NATIVE_STEP_SETSID,
+    NATIVE_STEP_CGROUP_JOIN,
+    NATIVE_STEP_CGROUP_NS,
+    NATIVE_STEP_KEYRING,
+    NATIVE_STEP_RLIMIT,
+    NATIVE_STEP_BOUNDING,
+    NATIVE_STEP_USERNS,
+    NATIVE_STEP_IDS,
+    NATIVE_STEP_CAPS,
+    NATIVE_STEP_NNP,
+    NATIVE_STEP_LANDLOCK,
+    NATIVE_STEP_STDIO,
+    NATIVE_STEP_SECCOMP,
+    NATIVE_STEP_EXEC,
+    /* in the host */
+    NATIVE_STEP_CLONE,
+    NATIVE_STEP_COUNT
+};
+
+/* ---- init: its plan and its messages --------------------------------------------------------- */
+
+/* Where init maps its plan: a fixed place in its own, otherwise empty address space, so that the
+ * host can write the pointers beforehand. */
+#define NATIVE_PLAN_ADDR 0x200000000UL
+#define NATIVE_PLAN_MAX (1UL << 20)
+
+#define NATIVE_CGROUP_DIRS 6
+#define NATIVE_RLIMITS 12
+
+struct native_rlimit {
+    uint64_t resource, cur, max;
+};
+
+/* Read by init at NATIVE_PLAN_ADDR; pointers are init's addresses. Descriptors are numbers in the
+ * host's table at clone time, -1 = none. */
+struct native_init_plan {
+    int32_t status_fd; /* init and the job's set-up write struct native_status here */
+    int32_t life_fd;   /* read end of a pipe whose write end only the host has */
+    int32_t stdin_fd, stdout_fd, stderr_fd;
+    int32_t userns_fd; /* joined last by a root host's job; -1 when already inside one */
+    int32_t landlock_fd;
+    int32_t n_cgroup;
+    int32_t cgroup_fd[NATIVE_CGROUP_DIRS]; /* cgroup.procs files, opened for writing */
+    int32_t join_keyring;
+    int32_t new_cgroup_ns;
+    int32_t set_ids; /* setgroups, setresgid, setresuid to the two ids below */
+    uint32_t uid, gid;
+    int32_t n_rlimit;
+    struct native_rlimit rlimit[NATIVE_RLIMITS];
+    uint64_t zero_text;                       /* "0": what joins a cgroup */
+    uint64_t bpf;                             /* struct sock_fprog */
+    uint64_t path, argv, envp;                /* of the program; path 0 = exit 0 (a probe) */
+};
+
+enum native_status_kind {
+    NATIVE_STATUS_FAILED = 1,  /* a set-up step failed; the program never ran */
+    NATIVE_STATUS_STARTED = 2, /* the program is about to be executed */
+    NATIVE_STATUS_ENDED = 3    /* the program ended; wait_status as by wait(2) */
+};
+
+struct native_status { /* smaller than PIPE_BUF: arrives whole */
+    int32_t kind;
+    int32_t step;
+    int32_t error;
+    int32_t wait_status;
+    int64_t at_ns;      /* CLOCK_MONOTONIC */
+    int64_t cpu_us;     /* of the program and the children it waited for */
+    int64_t max_rss_kb; /* of its largest process */
+};
+
+/* The init program as an ELF file in a sealed memfd that may be executed but not read. */
+TAKO_PRIVATE int native_init_image(int *fd, tako_error *err);
+
+/* ---- cgroups ---------------------------------------------------------------------------------- */
+
+enum native_controller { NATIVE_MEMORY, NATIVE_PIDS, NATIVE_CPU, NATIVE_CPUACCT, NATIVE_CONTROLLERS };
+
+struct native_cgroups {
+    char *dir[NATIVE_CONTROLLERS]; /* this engine's group per controller; NULL = none; v2 and
+                                      co-mounted v1 controllers share one text */
+    bool v2[NATIVE_CONTROLLERS];
+    char why[NATIVE_CONTROLLERS][160]; /* why there is none, or how it is done */
+};
+/* Finds and makes the engine's groups; what cannot be had is explained in `why`. Also removes
+ * groups that dead processes of this pid namespace left. Fails only for lack of memory. */
+TAKO_PRIVATE int native_cgroups_open(struct native_cgroups *g, const tako_host *host,
+                                     const char *wanted, tako_error *err);
+TAKO_PRIVATE void native_cgroups_close(struct native_cgroups *g, const tako_host *host);
+
+struct native_group { /* of one job */
+    char name[32];
+    int procs_fd[NATIVE_CGROUP_DIRS];
+    int n_procs;
+    const struct native_cgroups *set;
+};
+struct native_usage {
+    int64_t peak_bytes, cpu_us, oom_kills; /* -1 = not measured */
+};
+TAKO_PRIVATE int native_group_make(struct native_group *group, const struct native_cgroups *set,
+                                   uint64_t serial, int64_t memory_bytes, int pids,
+                                   int cpu_percent, tako_error *err);
+/* After the tree is dead. */
+TAKO_PRIVATE void native_group_read(const struct native_group *group, struct native_usage *out);
+TAKO_PRIVATE void native_group_remove(struct native_group *group);
+
+/* ---- seccomp ------------------------------------------------------------------------------------ */
+
+/* The filter as raw BPF, made once per engine. *filter is owned by the caller (tako__free). */
+TAKO_PRIVATE int native_seccomp_make(const tako_host *host, void **filter, size_t *n_insns,
+                                     tako_error *err);
+
+/* ---- the new root and the clone ----------------------------------------------------------------- */
+
+enum native_item_kind {
+    NATIVE_ITEM_BIND,    /* src read-only, nosuid, nodev, recursively */
+    NATIVE_ITEM_DEVICE,  /* src, a device node: nosuid, noexec */
+    NATIVE_ITEM_DIR,     /* an empty directory */
+    NATIVE_ITEM_SYMLINK, /* dst -> src */
+    NATIVE_ITEM_FILE     /* dst with data */
+};
+
+struct native_item { /* paths of dst are relative to the new root */
+    enum native_item_kind kind;
+    bool is_dir;     /* what src is: decides which mount point is made */
+    char *src, *dst;
+    const void *data;
+    size_t len;
+    unsigned mode;
+};
+
+struct native_view { /* the part of the root that all jobs share */
+    struct native_item *items;
+    size_t count, cap;
+};
+TAKO_PRIVATE int native_view_make(struct native_view *v, const tako_host *host, const char *rootfs,
+                                  tako_error *err);
+TAKO_PRIVATE void native_view_free(struct native_view *v, const tako_host *host);
+
+#define NATIVE_KEEP_FDS 16
+#define NATIVE_PATH_RULES 8
+struct native_path_rule {
+    const char *path; /* inside the new root */
+    uint64_t access;  /* LANDLOCK_ACCESS_FS_* */
+};
+
+/* All that the child between clone and exec works from. It shares the host's memory: it writes
+ * only the volatile members and tree_fd. */
+struct native_child {
+    volatile int failed_step, failed_errno, failed_index;
+    bool map_ids; /* in a fresh user namespace: write the maps below */
+    char uid_map[48], gid_map[48];
+    const struct native_item *items[2]; /* the shared view, then the job's own files */
+    size_t n_items[2];
+    volatile int *tree_fd; /* scratch: one per item of items[0] */
+    char root_options[96], tmp_options[96], output_options[96], shm_options[96], proc_options[64];
+    int output_sock; /* a descriptor of /output is sent here */
+    int landlock_fd; /* ruleset to be filled, or -1 */
+    struct native_path_rule rules[NATIVE_PATH_RULES];
+    size_t n_rules;
+    uint64_t keep_caps; /* raised as ambient so that init has them; 0 for a root host */
+    int keep_fd[NATIVE_KEEP_FDS]; /* inherited by init; everything else is closed by exec */
+    size_t n_keep;
+    int init_fd;
+    char plan_fd_text[12];
+};
+
+/* Clones the child with the namespaces `flags` asks for and waits until it has executed init or
+ * failed. Returns the pid with *pidfd open, or -errno when the clone itself failed. When a step
+ * failed the child is dead, still to be reaped, and failed_step says where. */
+TAKO_PRIVATE long native_child_spawn(struct native_child *child, unsigned long flags, void *stack,
+                                     size_t stack_size, int *pidfd);
+/* A user namespace in which uid and gid 1000 are `host_id`, for jobs of a root host. */
+TAKO_PRIVATE int native_userns_make(uint32_t host_id, int *fd, tako_error *err);
+
+/* ---- the engine's executor, and one sandbox ------------------------------------------------------ */
+
+#define NATIVE_SLOTS 1024
+#define NATIVE_LAYERS 18
+
+struct native_layer_note {
+    tako_layer_state state;
+    bool required;
+    char detail[224];
+};
+
+struct native {
+    tako_host host;
+    char *rootfs, *interpreter, *cgroup; /* NULL = the default */
+    tako_security security;
+    pthread_mutex_t lock; /* guards preparing and probing, and the slots; nothing is called under it
+                             but the kernel */
+    bool prepared, usable;
+    char refusal[TAKO_ERROR_SIZE]; /* why jobs cannot be run, when prepared but not usable */
+    bool privileged;               /* a root host: namespaces without a user namespace around them,
+                                      and the job enters one of its own last */
+    int init_fd, null_fd;
+    void *bpf;
+    size_t n_insns;
+    struct native_view view;
+    struct native_cgroups cgroups;
+    int landlock_abi;
+    bool use_keyring, use_cgroup_ns, use_userns;
+    const char *proc_options;
+    uint32_t uid_base;             /* host ids of jobs: one per slot above this */
+    int slot_userns[NATIVE_SLOTS]; /* -1 = not made yet */
+    bool slot_used[NATIVE_SLOTS];
+    uint64_t serial;
+    struct native_layer_note layer[NATIVE_LAYERS];
+    char *isolation; /* JSON text of the layers */
+};
+
+/* What a job is given beyond its task. */
+#define NATIVE_PIDS_MAX 100
+#define NATIVE_CPU_PERCENT 100
+#define NATIVE_TMPFS_BYTES 104857600 /* /tmp, /output and /dev/shm, each */
+#define NATIVE_FSIZE_BYTES 104857600
+#define NATIVE_NOFILE 256
+
+struct native_box {
+    struct native *n;
+    const struct tako__task *task; /* NULL for a probe: init's child exits instead of executing */
+    int slot;
+    struct native_group group;
+    bool has_group;
+    int out[2], errs[2], status[2], life[2], sock[2];
+    int plan_fd, landlock_fd, pidfd, output_fd;
+    long pid;
+    struct native_child child;
+    struct native_item *items; /* the job's own files */
+    char *names;               /* their paths */
+    int *tree_fd;
+    void *stack;
+};
+/* Prepare, run inside, release: three steps, so that prepared boxes can be kept ready one day. */
+TAKO_PRIVATE int native_box_prepare(struct native_box *box, struct native *n,
+                                    const struct tako__task *task, tako_error *err);
+/* Clones. On failure *step says which set-up call failed, *error its errno; a failed child is
+ * reaped. */
+TAKO_PRIVATE int native_box_spawn(struct native_box *box, int *step, int *error);
+TAKO_PRIVATE void native_box_kill(struct native_box *box);
+/* Waits until the whole tree is gone. */
+TAKO_PRIVATE void native_box_reap(struct native_box *box);
+TAKO_PRIVATE void native_box_release(struct native_box *box);
+
+/* Finds out what this host can do by doing it once; fills the layers. Called with n->lock held. */
+TAKO_PRIVATE int native_probe(struct native *n, tako_error *err);
+TAKO_PRIVATE const char *native_layer_name(int index);
+/* What was tried at a step, as words for an error message. */
+TAKO_PRIVATE const char *native_step_text(int step);
+
+/* ---- artifacts ---------------------------------------------------------------------------------- */
+
+/* Hands what is in the directory to the sink; closes nothing. The job's tree is dead. */
+TAKO_PRIVATE void native_collect(const tako_host *host, int output_fd,
+                                 const struct tako__sink *sink);
+
+#endif

@@ -1,0 +1,526 @@
+/* exec_native_box.c - one sandbox: prepared as plain data and descriptors, spawned, killed, reaped,
+ * released. What happens between clone and exec is in exec_native_child.c, what happens in pid 1 in
+ * exec_native_init.c; this file writes the plans that both work from.
+ * SPDX-License-Identifier: MIT */
+#include "exec_native.h"
+#include "exec_native_sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BOX_STACK 65536
+#define BOX_P_PIDFD 3 /* idtype_t of waitid(2), Linux 5.4 */
+
+/* Landlock's file system rights (landlock(7)); the kernel's ABI decides how many it knows. */
+#define BOX_FS_EXECUTE 0x1u
+#define BOX_FS_WRITE 0x2u
+#define BOX_FS_READ 0xcu        /* files and directories */
+#define BOX_FS_CHANGE 0x17b0u   /* remove and make everything but device nodes */
+#define BOX_FS_REFER 0x2000u    /* ABI 2 */
+#define BOX_FS_TRUNCATE 0x4000u /* ABI 3 */
+#define BOX_FS_IOCTL 0x8000u    /* ABI 5 */
+
+struct box_ruleset {
+    uint64_t fs, net, scoped;
+};
+
+/* ---- descriptors -------------------------------------------------------------------------------- */
+
+/* Moves a descriptor out of the way of 0-2, which a host may have closed. */
+static int box_lift(int *fd)
+{
+    int high;
+
+    if (*fd > 2)
+        return 0;
+    high = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    if (high < 0)
+        return -1;
+    close(*fd);
+    *fd = high;
+    return 0;
+}
+
+static int box_pipe(int fd[2])
+{
+    if (pipe2(fd, O_CLOEXEC) < 0)
+        return -1;
+    return box_lift(&fd[0]) < 0 || box_lift(&fd[1]) < 0 ? -1 : 0;
+}
+
+static int box_open_fds(struct native_box *box, tako_error *err)
+{
+    if (box_pipe(box->out) < 0 || box_pipe(box->errs) < 0 || box_pipe(box->status) < 0 ||
+        box_pipe(box->life) < 0 ||
+        socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, box->sock) < 0 ||
+        box_lift(&box->sock[0]) < 0 || box_lift(&box->sock[1]) < 0 ||
+        fcntl(box->out[0], F_SETFL, O_NONBLOCK) < 0 ||
+        fcntl(box->errs[0], F_SETFL, O_NONBLOCK) < 0 ||
+        fcntl(box->status[0], F_SETFL, O_NONBLOCK) < 0)
+        return tako__fail_errno(err, TAKO_ESYS, errno, "making the pipes of a sandbox");
+    return TAKO_OK;
+}
+
+/* ---- what the job may touch ------------------------------------------------------------------------ */
+
+static int box_landlock(struct native_box *box, tako_error *err)
+{
+    static const char *const writable[] = {"/tmp", "/output", "/dev/shm"};
+    int abi = box->n->landlock_abi;
+    uint64_t known = 0x1fffu | (abi >= 2 ? BOX_FS_REFER : 0) | (abi >= 3 ? BOX_FS_TRUNCATE : 0) |
+                     (abi >= 5 ? BOX_FS_IOCTL : 0);
+    struct box_ruleset ruleset = {known, 0x3 /* bind, connect */, 0x3 /* abstract unix, signal */};
+    struct native_path_rule *rule = box->child.rules;
+    size_t i, size = abi < 4 ? 8 : abi < 6 ? 16 : 24;
+    long fd;
+
+    box->child.landlock_fd = -1;
+    if (abi <= 0)
+        return TAKO_OK;
+    fd = syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
+    if (fd < 0)
+        return tako__fail_errno(err, TAKO_EEXEC, errno, "creating a Landlock ruleset");
+    box->landlock_fd = (int)fd;
+    if (box_lift(&box->landlock_fd) < 0)
+        return tako__fail_errno(err, TAKO_ESYS, errno, "moving a descriptor");
+    box->child.landlock_fd = box->landlock_fd;
+    rule->path = "/";
+    rule++->access = BOX_FS_EXECUTE | BOX_FS_READ;
+    rule->path = "/dev";
+    rule++->access = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_TRUNCATE | BOX_FS_IOCTL) & known;
+    for (i = 0; i < TAKO__LEN(writable); i++) {
+        rule->path = writable[i];
+        rule++->access = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_CHANGE | BOX_FS_REFER |
+                          BOX_FS_TRUNCATE) & known;
+    }
+    box->child.n_rules = (size_t)(rule - box->child.rules);
+    return TAKO_OK;
+}
+
+static void box_add_rlimit(struct native_init_plan *plan, int resource, uint64_t value)
+{
+    struct native_rlimit *limit = &plan->rlimit[plan->n_rlimit++];
+    struct rlimit now;
+
+    if (getrlimit((__rlimit_resource_t)resource, &now) == 0 && now.rlim_max != RLIM_INFINITY &&
+        value > now.rlim_max)
+        value = now.rlim_max; /* raising it would need a privilege */
+    limit->resource = (uint64_t)resource;
+    limit->cur = limit->max = value;
+}
+
+static void box_rlimits(struct native_box *box, struct native_init_plan *plan)
+{
+    const struct native_cgroups *g = &box->n->cgroups;
+
+    box_add_rlimit(plan, RLIMIT_CORE, 0);
+    box_add_rlimit(plan, RLIMIT_NOFILE, NATIVE_NOFILE);
+    box_add_rlimit(plan, RLIMIT_FSIZE, NATIVE_FSIZE_BYTES);
+    box_add_rlimit(plan, RLIMIT_MEMLOCK, 0);
+    box_add_rlimit(plan, RLIMIT_SIGPENDING, 256);
+    box_add_rlimit(plan, RLIMIT_MSGQUEUE, 65536);
+    box_add_rlimit(plan, RLIMIT_RTPRIO, 0);
+    box_add_rlimit(plan, RLIMIT_NICE, 0);
+    /* Counted per user and user namespace since Linux 5.14, so only this job counts; init and the
+     * job itself are two of them. */
+    if (!box->n->privileged || box->n->use_userns)
+        box_add_rlimit(plan, RLIMIT_NPROC, NATIVE_PIDS_MAX + (g->dir[NATIVE_PIDS] ? 16 : 1));
+    if (!g->dir[NATIVE_MEMORY] && box->task)
+        box_add_rlimit(plan, RLIMIT_DATA, (uint64_t)box->task->memory_bytes);
+}
+
+/* ---- init's plan ------------------------------------------------------------------------------------ */
+
+/* Appends at the next multiple of 8 and returns the address that init will see. */
+static uint64_t box_put(struct tako__buf *b, const void *data, size_t len)
+{
+    static const char zeros[8] = {0};
+    uint64_t address;
+
+    tako__buf_add(b, zeros, (8 - b->len % 8) % 8);
+    address = NATIVE_PLAN_ADDR + b->len;
+    tako__buf_add(b, data, len);
+    return address;
+}
+
+static uint64_t box_put_strings(struct tako__buf *b, const char *const *strings)
+{
+    uint64_t at[16] = {0};
+    size_t n;
+
+    for (n = 0; strings[n]; n++)
+        at[n] = box_put(b, strings[n], strlen(strings[n]) + 1);
+    return box_put(b, at, (n + 1) * sizeof(at[0]));
+}
+
+static void box_fill_plan(struct native_box *box, struct native_init_plan *plan,
+                          struct tako__buf *b)
+{
+    static const char *const environment[] = {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME=/home/sandbox",
+        "LANG=C.UTF-8",
+        "XDG_CACHE_HOME=/tmp/.cache",
+        "MPLCONFIGDIR=/tmp/.cache/matplotlib",
+        NULL};
+    const char *interpreter = box->n->interpreter ? box->n->interpreter : "/usr/bin/python3";
+    const char *argv[] = {interpreter, "-u", "/code/main.py", NULL};
+    struct sock_fprog program;
+    uint64_t insns;
+    int i;
+
+    plan->status_fd = box->status[1];
+    plan->life_fd = box->life[0];
+    plan->stdin_fd = box->n->null_fd;
+    plan->stdout_fd = box->out[1];
+    plan->stderr_fd = box->errs[1];
+    plan->userns_fd = box->slot >= 0 ? box->n->slot_userns[box->slot] : -1;
+    plan->landlock_fd = box->landlock_fd;
+    plan->n_cgroup = box->has_group ? box->group.n_procs : 0;
+    for (i = 0; i < plan->n_cgroup; i++)
+        plan->cgroup_fd[i] = box->group.procs_fd[i];
+    plan->join_keyring = box->n->use_keyring;
+    plan->new_cgroup_ns = box->n->use_cgroup_ns;
+    plan->set_ids = box->n->privileged;
+    plan->uid = plan->gid = 1000;
+    box_rlimits(box, plan);
+
+    box_put(b, plan, sizeof(*plan)); /* room; written again below */
+    plan->zero_text = box_put(b, "0", 2);
+    insns = box_put(b, box->n->bpf, box->n->n_insns * sizeof(struct sock_filter));
+    memset(&program, 0, sizeof(program));
+    program.len = (unsigned short)box->n->n_insns;
+    program.filter = (struct sock_filter *)(uintptr_t)insns;
+    plan->bpf = box_put(b, &program, sizeof(program));
+    if (box->task) {
+        plan->path = box_put(b, interpreter, strlen(interpreter) + 1);
+        plan->argv = box_put_strings(b, argv);
+        plan->envp = box_put_strings(b, environment);
+    }
+    if (!b->failed)
+        memcpy(b->data, plan, sizeof(*plan));
+}
+
+static int box_write_plan(struct native_box *box, tako_error *err)
+{
+    struct native_init_plan plan;
+    struct tako__buf b;
+    int rc = TAKO_OK;
+
+    memset(&plan, 0, sizeof(plan));
+    tako__buf_init(&b, &box->n->host);
+    box_fill_plan(box, &plan, &b);
+    if (b.failed) {
+        rc = tako__nomem(err);
+        goto out;
+    }
+    box->plan_fd = memfd_create("tako-plan", MFD_CLOEXEC);
+    if (box->plan_fd < 0 || box_lift(&box->plan_fd) < 0 || b.len > NATIVE_PLAN_MAX ||
+        write(box->plan_fd, b.data, b.len) != (ssize_t)b.len)
+        rc = tako__fail_errno(err, TAKO_ESYS, errno, "writing the plan of a sandbox");
+out:
+    tako__buf_free(&b);
+    return rc;
+}
+
+/* ---- the child's plan --------------------------------------------------------------------------------- */
+
+static void box_add_item(struct native_box *box, const char *dir, const char *name,
+                         const void *data, size_t len, char **at)
+{
+    struct native_item *item = &box->items[box->child.n_items[1]++];
+
+    item->kind = NATIVE_ITEM_FILE;
+    item->mode = 0444;
+    item->data = data;
+    item->len = len;
+    item->dst = *at;
+    *at += sprintf(*at, "%s/%s", dir, name) + 1; /* the room was counted by box_job_files */
+}
+
+/* /code/main.py, /input/data.json and the input files; returns their size in *bytes. */
+static int box_job_files(struct native_box *box, int64_t *bytes, tako_error *err)
+{
+    const struct tako__task *task = box->task;
+    size_t i, room = 64;
+    char *at;
+
+    *bytes = 0;
+    if (!task)
+        return TAKO_OK;
+    for (i = 0; i < task->n_files; i++)
+        room += strlen(task->files[i].name) + sizeof("input/");
+    box->items = tako__array(&box->n->host, task->n_files + 2, sizeof(*box->items));
+    box->names = at = tako__alloc(&box->n->host, room);
+    if (!box->items || !box->names)
+        return tako__nomem(err);
+    box_add_item(box, "code", "main.py", task->code, task->code_len, &at);
+    box_add_item(box, "input", "data.json", task->input, task->input_len, &at);
+    *bytes = (int64_t)(task->code_len + task->input_len);
+    for (i = 0; i < task->n_files; i++) {
+        box_add_item(box, "input", task->files[i].name, task->files[i].data, task->files[i].size,
+                     &at);
+        *bytes += (int64_t)task->files[i].size;
+    }
+    return TAKO_OK;
+}
+
+static void box_keep(struct native_child *child, int fd)
+{
+    if (fd >= 0)
+        child->keep_fd[child->n_keep++] = fd;
+}
+
+static void box_fill_child(struct native_box *box, int64_t bytes)
+{
+    struct native_child *c = &box->child;
+    struct native *n = box->n;
+    char owner[48] = "";
+    uint32_t id = 1000;
+    int i;
+
+    c->map_ids = !n->privileged;
+    snprintf(c->uid_map, sizeof(c->uid_map), "1000 %u 1\n", (unsigned)geteuid());
+    snprintf(c->gid_map, sizeof(c->gid_map), "1000 %u 1\n", (unsigned)getegid());
+    c->items[0] = n->view.items;
+    c->n_items[0] = n->view.count;
+    c->items[1] = box->items;
+    c->tree_fd = box->tree_fd;
+    if (box->slot >= 0)
+        id = n->uid_base + (uint32_t)box->slot;
+    snprintf(owner, sizeof(owner), "uid=%u,gid=%u", id, id);
+    /* Room for the job's files in whole pages, and for the tables of their names. */
+    snprintf(c->root_options, sizeof(c->root_options), "mode=0755,size=%lld,nr_inodes=%zu",
+             (long long)(bytes + 4096 * (int64_t)(c->n_items[1] + 64) + 65536),
+             n->view.count + c->n_items[1] + 64);
+    snprintf(c->tmp_options, sizeof(c->tmp_options), "mode=1777,size=%d,nr_inodes=16384,%s",
+             NATIVE_TMPFS_BYTES, owner);
+    snprintf(c->output_options, sizeof(c->output_options), "mode=0777,size=%d,nr_inodes=4096,%s",
+             NATIVE_TMPFS_BYTES, owner);
+    snprintf(c->shm_options, sizeof(c->shm_options), "mode=1777,size=%d,nr_inodes=4096,%s",
+             NATIVE_TMPFS_BYTES, owner);
+    snprintf(c->proc_options, sizeof(c->proc_options), "%s", n->proc_options);
+    c->output_sock = box->sock[1];
+    c->keep_caps = n->privileged ? 0 : (1UL << CAP_SYS_ADMIN) | (1UL << CAP_SETPCAP);
+    c->init_fd = n->init_fd;
+    snprintf(c->plan_fd_text, sizeof(c->plan_fd_text), "%d", box->plan_fd);
+    box_keep(c, box->plan_fd);
+    box_keep(c, box->status[1]);
+    box_keep(c, box->life[0]);
+    box_keep(c, n->null_fd);
+    box_keep(c, box->out[1]);
+    box_keep(c, box->errs[1]);
+    box_keep(c, box->landlock_fd);
+    if (box->slot >= 0)
+        box_keep(c, n->slot_userns[box->slot]);
+    for (i = 0; box->has_group && i < box->group.n_procs; i++)
+        box_keep(c, box->group.procs_fd[i]);
+}
+
+/* ---- slots: one host id per running job of a root host ------------------------------------------- */
+
+static int box_take_slot(struct native_box *box, tako_error *err)
+{
+    struct native *n = box->n;
+    int i, rc = TAKO_OK;
+
+    if (!n->use_userns)
+        return TAKO_OK;
+    pthread_mutex_lock(&n->lock);
+    for (i = 0; i < NATIVE_SLOTS && n->slot_used[i]; i++)
+        ;
+    if (i < NATIVE_SLOTS) {
+        n->slot_used[i] = true;
+        box->slot = i;
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (i == NATIVE_SLOTS)
+        return tako__fail(err, TAKO_EFULL, "more than %d sandboxes at once", NATIVE_SLOTS);
+    /* The slot is ours alone now, and so is its namespace. */
+    if (n->slot_userns[i] < 0) {
+        rc = native_userns_make(n->uid_base + (uint32_t)i, &n->slot_userns[i], err);
+        if (rc == TAKO_OK && box_lift(&n->slot_userns[i]) < 0)
+            rc = tako__fail_errno(err, TAKO_ESYS, errno, "moving a descriptor");
+    }
+    return rc;
+}
+
+static void box_give_slot(struct native_box *box)
+{
+    if (box->slot < 0)
+        return;
+    pthread_mutex_lock(&box->n->lock);
+    box->n->slot_used[box->slot] = false;
+    pthread_mutex_unlock(&box->n->lock);
+    box->slot = -1;
+}
+
+/* ---- the life of a box -------------------------------------------------------------------------------- */
+
+static void box_init(struct native_box *box, struct native *n, const struct tako__task *task)
+{
+    memset(box, 0, sizeof(*box));
+    box->n = n;
+    box->task = task;
+    box->slot = box->plan_fd = box->landlock_fd = box->pidfd = box->output_fd = -1;
+    box->out[0] = box->out[1] = box->errs[0] = box->errs[1] = -1;
+    box->status[0] = box->status[1] = box->life[0] = box->life[1] = -1;
+    box->sock[0] = box->sock[1] = -1;
+}
+
+int native_box_prepare(struct native_box *box, struct native *n, const struct tako__task *task,
+                       tako_error *err)
+{
+    int64_t bytes = 0;
+    int rc;
+
+    box_init(box, n, task);
+    rc = box_take_slot(box, err);
+    if (rc != TAKO_OK)
+        goto out;
+    rc = native_group_make(&box->group, &n->cgroups,
+                           __atomic_add_fetch(&n->serial, 1, __ATOMIC_RELAXED),
+                           task ? task->memory_bytes : TAKO_MEMORY_MIN, NATIVE_PIDS_MAX,
+                           NATIVE_CPU_PERCENT, err);
+    if (rc != TAKO_OK)
+        goto out;
+    box->has_group = true;
+    box->tree_fd = tako__array(&n->host, n->view.count + 1, sizeof(*box->tree_fd));
+    box->stack = mmap(NULL, BOX_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!box->tree_fd || box->stack == MAP_FAILED) {
+        rc = tako__nomem(err);
+        goto out;
+    }
+    if ((rc = box_open_fds(box, err)) != TAKO_OK || (rc = box_job_files(box, &bytes, err)) != 0 ||
+        (rc = box_landlock(box, err)) != TAKO_OK || (rc = box_write_plan(box, err)) != TAKO_OK)
+        goto out;
+    box_fill_child(box, bytes);
+out:
+    if (rc != TAKO_OK)
+        native_box_release(box);
+    return rc;
+}
+
+/* Takes the descriptor of /output that the child sent before it executed init. */
+static int box_receive_output(struct native_box *box)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    char byte;
+    struct iovec iov = {&byte, 1};
+    struct msghdr msg;
+    struct cmsghdr *header;
+
+    memset(&msg, 0, sizeof(msg));
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control.bytes;
+    msg.msg_controllen = sizeof(control.bytes);
+    if (recvmsg(box->sock[0], &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+        return errno;
+    header = CMSG_FIRSTHDR(&msg);
+    if (!header || header->cmsg_type != SCM_RIGHTS)
+        return EPROTO;
+    memcpy(&box->output_fd, CMSG_DATA(header), sizeof(int));
+    return 0;
+}
+
+int native_box_spawn(struct native_box *box, int *step, int *error)
+{
+    unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                          (box->n->privileged ? 0 : CLONE_NEWUSER);
+
+    *step = NATIVE_STEP_CLONE;
+    box->pid = native_child_spawn(&box->child, flags, box->stack, BOX_STACK, &box->pidfd);
+    if (box->pid < 0) {
+        *error = (int)-box->pid;
+        box->pidfd = -1;
+        return -1;
+    }
+    /* From here the only writers are the sandbox's own. */
+    tako__close_fd(&box->out[1]);
+    tako__close_fd(&box->errs[1]);
+    tako__close_fd(&box->status[1]);
+    tako__close_fd(&box->life[0]);
+    tako__close_fd(&box->sock[1]);
+    *step = box->child.failed_step;
+    *error = box->child.failed_errno;
+    if (*step == NATIVE_STEP_NONE && (*error = box_receive_output(box)) != 0)
+        *step = NATIVE_STEP_OUTPUT_FD;
+    if (*step == NATIVE_STEP_NONE)
+        return 0;
+    native_box_kill(box);
+    native_box_reap(box);
+    return -1;
+}
+
+void native_box_kill(struct native_box *box)
+{
+    if (box->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, box->pidfd, SIGKILL, NULL, 0);
+}
+
+/* A pid namespace's init is reported dead only when every member is (pid_namespaces(7)). The host
+ * may ignore SIGCHLD or have collected the child: then waitid says ECHILD, and poll has said all
+ * that matters. */
+void native_box_reap(struct native_box *box)
+{
+    struct pollfd dead = {box->pidfd, POLLIN, 0};
+    siginfo_t info;
+
+    if (box->pidfd < 0)
+        return;
+    while (poll(&dead, 1, -1) < 0 && errno == EINTR)
+        ;
+    while (waitid((idtype_t)BOX_P_PIDFD, (id_t)box->pidfd, &info, WEXITED | __WALL) < 0 &&
+           errno == EINTR)
+        ;
+    tako__close_fd(&box->pidfd);
+}
+
+void native_box_release(struct native_box *box)
+{
+    int i;
+
+    if (box->pidfd >= 0) {
+        native_box_kill(box);
+        native_box_reap(box);
+    }
+    for (i = 0; i < 2; i++) {
+        tako__close_fd(&box->out[i]);
+        tako__close_fd(&box->errs[i]);
+        tako__close_fd(&box->status[i]);
+        tako__close_fd(&box->life[i]);
+        tako__close_fd(&box->sock[i]);
+    }
+    tako__close_fd(&box->plan_fd);
+    tako__close_fd(&box->landlock_fd);
+    tako__close_fd(&box->output_fd);
+    if (box->has_group)
+        native_group_remove(&box->group);
+    box->has_group = false;
+    box_give_slot(box);
+    if (box->stack && box->stack != MAP_FAILED)
+        munmap(box->stack, BOX_STACK);
+    tako__free(&box->n->host, box->tree_fd);
+    tako__free(&box->n->host, box->items);
+    tako__free(&box->n->host, box->names);
+    box->stack = NULL;
+    box->tree_fd = NULL;
+    box->items = NULL;
+    box->names = NULL;
+}

@@ -1,0 +1,338 @@
+/* exec_native_init.c - pid 1 of a sandbox, and how it becomes a program without a file.
+ *
+ * native_init_main is one self-contained function in a linker section of its own. Once per engine
+ * it is copied behind a minimal ELF header into a sealed memfd; the child that built the sandbox
+ * executes that. Init forks the job, which drops everything and executes the program; init itself
+ * drops the same, reaps, reports how the program ended and exits, which kills what is left of the
+ * pid namespace. It also ends when the host does: it holds the read end of a pipe whose write end
+ * dies with the host.
+ *
+ * The function must not refer to anything outside itself: no libc, no string literals, no tables.
+ * tests/lint proves that its section has no relocations.
+ * SPDX-License-Identifier: MIT */
+#include "exec_native.h"
+#include "exec_native_sys.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NATIVE_SIGCHLD 17
+#define NATIVE_SIGKILL 9
+#define NATIVE_WNOHANG 1
+#define NATIVE_CLONE_NEWCGROUP 0x02000000
+#define NATIVE_CLONE_NEWUSER 0x10000000
+#define NATIVE_CAP_VERSION_3 0x20080522
+#define NATIVE_SECCOMP_FILTER 1
+#define NATIVE_POLLIN 1
+#define NATIVE_JOB_STATUS_FD 3 /* where the job's set-up keeps the status pipe, close-on-exec */
+
+/* The kernel's layouts, so that this file does not depend on libc's idea of them. */
+struct native_kernel_time {
+    int64_t sec, nsec;
+};
+struct native_kernel_rusage {
+    int64_t user_sec, user_usec, sys_sec, sys_usec, max_rss_kb, rest[13];
+};
+struct native_kernel_poll {
+    int32_t fd;
+    int16_t events, revents;
+};
+
+NATIVE_INLINE int64_t native_init_now(void)
+{
+    struct native_kernel_time now;
+
+    now.sec = 0;
+    now.nsec = 0;
+    NATIVE_SYS2(SYS_clock_gettime, 1, NATIVE_PTR(&now)); /* CLOCK_MONOTONIC */
+    return now.sec * 1000000000 + now.nsec;
+}
+
+/* In functions that return 0 or the kernel's error with *step at the call that failed. */
+#define NATIVE_TRY(number, call)     \
+    do {                             \
+        long native_ret = (call);    \
+        if (native_ret < 0) {        \
+            *step = (number);        \
+            return native_ret;       \
+        }                            \
+    } while (0)
+
+/* Gives up user, group and every capability; the same for the job and for init. */
+NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *step)
+{
+    volatile uint32_t header[2];
+    volatile uint32_t data[6];
+    int i;
+
+    if (plan->userns_fd >= 0)
+        NATIVE_TRY(NATIVE_STEP_USERNS,
+                   NATIVE_SYS2(SYS_setns, plan->userns_fd, NATIVE_CLONE_NEWUSER));
+    if (plan->set_ids) {
+        NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS2(SYS_setgroups, 0, 0));
+        NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS3(SYS_setresgid, plan->gid, plan->gid, plan->gid));
+        NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS3(SYS_setresuid, plan->uid, plan->uid, plan->uid));
+    }
+    NATIVE_TRY(NATIVE_STEP_CAPS,
+               NATIVE_SYS5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+    header[0] = NATIVE_CAP_VERSION_3;
+    header[1] = 0;
+    for (i = 0; i < 6; i++)
+        data[i] = 0;
+    NATIVE_TRY(NATIVE_STEP_CAPS, NATIVE_SYS2(SYS_capset, NATIVE_PTR(&header), NATIVE_PTR(&data)));
+    NATIVE_TRY(NATIVE_STEP_NNP, NATIVE_SYS5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    return 0;
+}
+
+/* The job's side of the fork, from here to the program: returns only when a step failed. */
+NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, int *step)
+{
+    volatile struct native_status started;
+    int status_fd = plan->status_fd;
+    uint64_t no_signals = 0;
+    long i;
+
+    NATIVE_TRY(NATIVE_STEP_SETSID, NATIVE_SYS0(SYS_setsid));
+    for (i = 0; i < plan->n_cgroup; i++)
+        NATIVE_TRY(NATIVE_STEP_CGROUP_JOIN,
+                   NATIVE_SYS3(SYS_write, plan->cgroup_fd[i], plan->zero_text, 1));
+    if (plan->new_cgroup_ns)
+        NATIVE_TRY(NATIVE_STEP_CGROUP_NS, NATIVE_SYS1(SYS_unshare, NATIVE_CLONE_NEWCGROUP));
+    if (plan->join_keyring)
+        NATIVE_TRY(NATIVE_STEP_KEYRING, NATIVE_SYS2(SYS_keyctl, 1, 0)); /* JOIN_SESSION_KEYRING */
+    for (i = 0; i < plan->n_rlimit; i++)
+        NATIVE_TRY(NATIVE_STEP_RLIMIT, NATIVE_SYS4(SYS_prlimit64, 0, plan->rlimit[i].resource,
+                                                   NATIVE_PTR(&plan->rlimit[i].cur), 0));
+    for (i = 0; i < 64; i++)
+        if (NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0) < 0) {
+            if (i < 32) /* EINVAL above the last capability is the expected end */
+                NATIVE_TRY(NATIVE_STEP_BOUNDING, -1L);
+            break;
+        }
+    *step = NATIVE_STEP_NONE;
+    i = native_init_drop(plan, step);
+    if (i < 0)
+        return i;
+    if (plan->landlock_fd >= 0)
+        NATIVE_TRY(NATIVE_STEP_LANDLOCK,
+                   NATIVE_SYS2(SYS_landlock_restrict_self, plan->landlock_fd, 0));
+    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdin_fd, 0, 0));
+    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdout_fd, 1, 0));
+    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stderr_fd, 2, 0));
+    if (status_fd != NATIVE_JOB_STATUS_FD)
+        NATIVE_TRY(NATIVE_STEP_STDIO,
+                   NATIVE_SYS3(SYS_dup3, status_fd, NATIVE_JOB_STATUS_FD, O_CLOEXEC));
+    status_fd = NATIVE_JOB_STATUS_FD;
+    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_fcntl, status_fd, F_SETFD, FD_CLOEXEC));
+    NATIVE_TRY(NATIVE_STEP_STDIO,
+               NATIVE_SYS3(SYS_close_range, NATIVE_JOB_STATUS_FD + 1, ~0U, 0));
+    NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&no_signals), 0, 8); /* SIG_SETMASK */
+    started.kind = NATIVE_STATUS_STARTED;
+    started.at_ns = native_init_now();
+    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&started), sizeof(started)));
+    NATIVE_TRY(NATIVE_STEP_SECCOMP,
+               NATIVE_SYS3(SYS_seccomp, NATIVE_SECCOMP_FILTER, 0, plan->bpf));
+    if (plan->path == 0)
+        NATIVE_SYS1(SYS_exit_group, 0);
+    NATIVE_TRY(NATIVE_STEP_EXEC, NATIVE_SYS3(SYS_execve, plan->path, plan->argv, plan->envp));
+    return 0;
+}
+
+/* Reaps until the job itself is gone; returns its wait status, or -1 when the host is gone. */
+NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job, int signal_fd,
+                                   struct native_kernel_rusage *usage)
+{
+    volatile struct native_kernel_poll watch[2];
+    volatile char scratch[256];
+    int wait_status;
+    long got;
+
+    for (;;) {
+        wait_status = 0;
+        got = NATIVE_SYS4(SYS_wait4, -1, NATIVE_PTR(&wait_status), NATIVE_WNOHANG,
+                          NATIVE_PTR(usage));
+        if (got == job)
+            return wait_status;
+        if (got > 0)
+            continue;
+        watch[0].fd = plan->life_fd;
+        watch[0].events = NATIVE_POLLIN;
+        watch[0].revents = 0;
+        watch[1].fd = signal_fd;
+        watch[1].events = NATIVE_POLLIN;
+        watch[1].revents = 0;
+        NATIVE_SYS5(SYS_ppoll, NATIVE_PTR(&watch), 2, 0, 0, 8);
+        if (watch[0].revents != 0)
+            return -1;
+        NATIVE_SYS3(SYS_read, signal_fd, NATIVE_PTR(&scratch), sizeof(scratch));
+    }
+}
+
+/* Init's side: drops everything too, and keeps only the two pipes. Returns the descriptor that
+ * announces dead children. */
+NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, int *step)
+{
+    uint64_t child_signal = 1UL << (NATIVE_SIGCHLD - 1);
+    long i;
+
+    i = native_init_drop(plan, step);
+    if (i < 0)
+        return i;
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK,
+               NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
+    NATIVE_SYS1(SYS_close, plan->stdout_fd);
+    NATIVE_SYS1(SYS_close, plan->stderr_fd);
+    NATIVE_SYS1(SYS_close, plan->userns_fd);
+    NATIVE_SYS1(SYS_close, plan->landlock_fd);
+    for (i = 0; i < plan->n_cgroup; i++)
+        NATIVE_SYS1(SYS_close, plan->cgroup_fd[i]);
+    *step = NATIVE_STEP_INIT_FORK;
+    return NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
+}
+
+/* `stack` is what the kernel left at entry: argc, argv[0] = the plan's descriptor in decimal. */
+__attribute__((section("tako_init"), used, noinline)) NATIVE_BARE static void native_init_main(
+    const uint64_t *stack)
+{
+    const struct native_init_plan *plan = (const struct native_init_plan *)NATIVE_PLAN_ADDR;
+    const char *text = (const char *)(uintptr_t)stack[1];
+    struct native_kernel_rusage usage;
+    volatile struct native_status status;
+    int status_fd, step = NATIVE_STEP_INIT_FORK;
+    long plan_fd = 0, job, got;
+
+    while (*text >= '0' && *text <= '9')
+        plan_fd = plan_fd * 10 + (*text++ - '0');
+    if (native_sys(SYS_mmap, (long)NATIVE_PLAN_ADDR, (long)NATIVE_PLAN_MAX, PROT_READ,
+                   MAP_PRIVATE | MAP_FIXED, plan_fd, 0) != (long)NATIVE_PLAN_ADDR)
+        NATIVE_SYS1(SYS_exit_group, 126); /* the host sees a status pipe that closed empty */
+    status_fd = plan->status_fd;
+    NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+    got = job = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);
+    if (job == 0) {
+        got = native_init_become_job(plan, &step);
+        if (step > NATIVE_STEP_STDIO) /* the descriptor has moved */
+            status_fd = NATIVE_JOB_STATUS_FD;
+    } else if (job > 0) {
+        got = native_init_settle(plan, &step);
+    }
+    if (got < 0) {
+        status.kind = NATIVE_STATUS_FAILED;
+        status.error = (int32_t)-got;
+    } else {
+        got = native_init_wait(plan, job, (int)got, &usage);
+        if (got < 0)
+            NATIVE_SYS1(SYS_exit_group, 0);
+        status.kind = NATIVE_STATUS_ENDED;
+        status.error = 0;
+    }
+    status.step = step;
+    status.wait_status = (int32_t)got;
+    status.at_ns = native_init_now();
+    status.cpu_us = (usage.user_sec + usage.sys_sec) * 1000000 + usage.user_usec + usage.sys_usec;
+    status.max_rss_kb = usage.max_rss_kb;
+    NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&status), sizeof(status));
+    NATIVE_SYS1(SYS_exit_group, 127);
+    for (;;) {
+    }
+}
+
+extern const char __start_tako_init[] __attribute__((visibility("hidden")));
+extern const char __stop_tako_init[] __attribute__((visibility("hidden")));
+
+/* The entry point: passes the stack pointer to native_init_main as its argument. */
+#if defined(__x86_64__)
+#define NATIVE_INIT_MACHINE EM_X86_64
+static const unsigned char native_init_entry[12] = {
+    0x48, 0x89, 0xe7,            /* mov  %rsp, %rdi */
+    0x48, 0x83, 0xe4, 0xf0,      /* and  $-16, %rsp */
+    0xe8, 0, 0, 0, 0             /* call native_init_main: the distance is filled in */
+};
+static void native_init_link(unsigned char *entry, size_t distance)
+{
+    uint32_t rel = (uint32_t)(distance - sizeof(native_init_entry));
+
+    memcpy(entry + 8, &rel, sizeof(rel));
+}
+#else
+#define NATIVE_INIT_MACHINE EM_AARCH64
+static const unsigned char native_init_entry[8] = {
+    0xe0, 0x03, 0x00, 0x91, /* mov x0, sp */
+    0x00, 0x00, 0x00, 0x94  /* bl  native_init_main: the distance is filled in */
+};
+static void native_init_link(unsigned char *entry, size_t distance)
+{
+    uint32_t insn = 0x94000000u | (uint32_t)((distance - 4) / 4);
+
+    memcpy(entry + 4, &insn, sizeof(insn));
+}
+#endif
+
+struct native_elf {
+    Elf64_Ehdr header;
+    Elf64_Phdr load, stack;
+    unsigned char entry[16];
+};
+
+static void native_init_header(struct native_elf *elf, size_t code_len, size_t main_offset)
+{
+    const uint64_t address = 0x400000;
+
+    memset(elf, 0, sizeof(*elf));
+    memcpy(elf->header.e_ident, ELFMAG, SELFMAG);
+    elf->header.e_ident[EI_CLASS] = ELFCLASS64;
+    elf->header.e_ident[EI_DATA] = ELFDATA2LSB;
+    elf->header.e_ident[EI_VERSION] = EV_CURRENT;
+    elf->header.e_type = ET_EXEC;
+    elf->header.e_machine = NATIVE_INIT_MACHINE;
+    elf->header.e_version = EV_CURRENT;
+    elf->header.e_entry = address + offsetof(struct native_elf, entry);
+    elf->header.e_phoff = offsetof(struct native_elf, load);
+    elf->header.e_ehsize = sizeof(elf->header);
+    elf->header.e_phentsize = sizeof(elf->load);
+    elf->header.e_phnum = 2;
+    elf->load.p_type = PT_LOAD;
+    elf->load.p_flags = PF_R | PF_X;
+    elf->load.p_vaddr = elf->load.p_paddr = address;
+    elf->load.p_filesz = elf->load.p_memsz = sizeof(*elf) + code_len;
+    elf->load.p_align = 0x1000;
+    elf->stack.p_type = PT_GNU_STACK;
+    elf->stack.p_flags = PF_R | PF_W;
+    memcpy(elf->entry, native_init_entry, sizeof(native_init_entry));
+    native_init_link(elf->entry, sizeof(*elf) + main_offset - offsetof(struct native_elf, entry));
+}
+
+int native_init_image(int *out, tako_error *err)
+{
+    size_t code_len = (size_t)(__stop_tako_init - __start_tako_init);
+    size_t main_offset = (size_t)((uintptr_t)native_init_main - (uintptr_t)__start_tako_init);
+    struct native_elf elf;
+    int fd, rc = TAKO_OK;
+
+    fd = memfd_create("tako-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x10u); /* MFD_EXEC, 6.3 */
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("tako-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return tako__fail_errno(err, TAKO_ESYS, errno,
+                                "memfd_create for the sandbox's init (see sysctl vm.memfd_noexec)");
+    native_init_header(&elf, code_len, main_offset);
+    if (write(fd, &elf, sizeof(elf)) != (ssize_t)sizeof(elf) ||
+        write(fd, __start_tako_init, code_len) != (ssize_t)code_len || fchmod(fd, 0111) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
+        rc = tako__fail_errno(err, TAKO_ESYS, errno, "writing the sandbox's init");
+        close(fd);
+        return rc;
+    }
+    *out = fd;
+    return TAKO_OK;
+}
+
+#undef NATIVE_TRY

@@ -1,0 +1,249 @@
+/* exec_native_seccomp.c - the system calls a job may make: an allow list by number. What is not
+ * named fails with ENOSYS, as on a kernel that does not have it, so that libraries fall back; what
+ * is known and refused fails with EPERM; a foreign architecture is killed. libseccomp translates
+ * the tables once per engine; jobs install the raw program. The only file that knows libseccomp.
+ * SPDX-License-Identifier: MIT */
+#include "exec_native.h"
+
+#if !__has_include(<seccomp.h>)
+#error "seccomp.h not found: install libseccomp-dev or compile with -DTAKO_OMIT_NATIVE"
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Allowed with any arguments: nothing here reaches beyond the job's own namespaces. */
+static const char *const seccomp_allowed[] = {
+    /* files */
+    "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup",
+    "dup2", "dup3", "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod",
+    "fchmodat", "fchown", "fchownat", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock",
+    "fremovexattr", "fsetxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd",
+    "getdents", "getdents64", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1",
+    "inotify_rm_watch", "lchown", "lgetxattr", "link", "linkat", "listxattr", "llistxattr",
+    "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir", "mkdirat", "mknod", "mknodat",
+    "newfstatat", "open", "openat", "openat2", "pread64", "preadv", "preadv2", "pwrite64",
+    "pwritev", "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "removexattr",
+    "rename", "renameat", "renameat2", "rmdir", "sendfile", "setxattr", "stat", "statfs", "statx",
+    "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "truncate", "umask", "unlink",
+    "unlinkat", "utime", "utimensat", "utimes", "write", "writev",
+    /* pipes, polling, timers */
+    "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "epoll_create", "epoll_create1",
+    "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "getitimer",
+    "gettimeofday", "nanosleep", "pause", "pipe", "pipe2", "poll", "ppoll", "pselect6", "select",
+    "setitimer", "signalfd", "signalfd4", "splice", "tee", "time", "timer_create", "timer_delete",
+    "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create", "timerfd_gettime",
+    "timerfd_settime", "times", "vmsplice",
+    /* memory */
+    "brk", "get_mempolicy", "madvise", "membarrier", "memfd_create", "mincore", "mlock", "mlock2",
+    "mlockall", "mmap", "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap",
+    "pkey_alloc", "pkey_free", "pkey_mprotect",
+    /* processes, threads, signals */
+    "arch_prctl", "capget", "execve", "execveat", "exit", "exit_group", "fork", "futex",
+    "futex_waitv", "get_robust_list", "get_thread_area", "getcpu", "getegid", "geteuid", "getgid",
+    "getgroups", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getrandom",
+    "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "gettid", "getuid",
+    "ioprio_get", "kill", "landlock_add_rule", "landlock_create_ruleset",
+    "landlock_restrict_self", "pidfd_open", "pidfd_send_signal", "prlimit64", "restart_syscall",
+    "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn",
+    "rt_sigsuspend", "rt_sigtimedwait", "rt_tgsigqueueinfo", "sched_get_priority_max",
+    "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
+    "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_yield",
+    "set_robust_list", "set_tid_address", "setfsgid", "setfsuid", "setgid", "setgroups",
+    "setpgid", "setpriority", "setregid", "setresgid", "setresuid", "setreuid", "setrlimit",
+    "setsid", "setuid", "sigaltstack", "sysinfo", "tgkill", "tkill", "uname", "vfork", "wait4",
+    "waitid",
+    /* sockets: which families exist is decided at socket() and socketpair() */
+    "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen",
+    "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown",
+    /* System V and POSIX IPC: in a namespace of the job's own */
+    "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink",
+    "msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat",
+    "shmctl", "shmdt", "shmget",
+};
+
+/* Known, and not for jobs: an honest EPERM instead of "no such call". */
+static const char *const seccomp_refused[] = {
+    "acct", "add_key", "adjtimex", "bpf", "chroot", "clock_adjtime", "clock_settime",
+    "delete_module", "fanotify_init", "finit_module", "init_module", "io_uring_enter",
+    "io_uring_register", "io_uring_setup", "ioperm", "iopl", "ioprio_set", "kcmp",
+    "kexec_file_load", "kexec_load", "keyctl", "lookup_dcookie", "mbind", "memfd_secret",
+    "migrate_pages", "modify_ldt", "mount", "move_pages", "name_to_handle_at", "nfsservctl",
+    "open_by_handle_at", "perf_event_open", "pidfd_getfd", "pivot_root", "process_madvise",
+    "process_mrelease", "process_vm_readv", "process_vm_writev", "ptrace", "quotactl",
+    "quotactl_fd", "reboot", "request_key", "sched_setattr", "sched_setparam",
+    "sched_setscheduler", "seccomp", "set_mempolicy", "setdomainname", "sethostname", "setns",
+    "settimeofday", "swapoff", "swapon", "syslog", "umount2", "unshare", "userfaultfd", "vhangup",
+};
+
+/* ioctl requests that ordinary programs need; terminal control and device requests stay out. */
+static const unsigned seccomp_ioctls[] = {
+    0x5401, /* TCGETS */
+    0x5402, 0x5403, 0x5404, /* TCSETS, TCSETSW, TCSETSF */
+    0x540f, /* TIOCGPGRP */
+    0x5413, /* TIOCGWINSZ */
+    0x541b, /* FIONREAD */
+    0x5421, /* FIONBIO */
+    0x5429, /* TIOCGSID */
+    0x5450, 0x5451, /* FIONCLEX, FIOCLEX */
+    0x40049409, 0x4020940d, /* FICLONE, FICLONERANGE */
+    0x80086601, /* FS_IOC_GETFLAGS */
+};
+
+static const unsigned seccomp_prctls[] = {
+    3,  /* PR_GET_DUMPABLE */
+    15, 16, /* PR_SET_NAME, PR_GET_NAME */
+    21, /* PR_GET_SECCOMP */
+    23, /* PR_CAPBSET_READ */
+    29, 30, /* PR_SET_TIMERSLACK, PR_GET_TIMERSLACK */
+    38, 39, /* PR_SET_NO_NEW_PRIVS (set already), PR_GET_NO_NEW_PRIVS */
+    0x53564d41, /* PR_SET_VMA */
+};
+
+#define SECCOMP_NEW_NAMESPACE 0x7e020000u /* every CLONE_NEW* flag that clone(2) takes */
+
+static int seccomp_add_names(scmp_filter_ctx ctx, const char *const *names, size_t count,
+                             uint32_t action)
+{
+    size_t i;
+    int nr, rc;
+
+    for (i = 0; i < count; i++) {
+        nr = seccomp_syscall_resolve_name(names[i]);
+        if (nr < 0) /* not on this architecture, or newer than the library: stays ENOSYS */
+            continue;
+        rc = seccomp_rule_add_array(ctx, action, nr, 0, NULL);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* One rule per value: `arg` of call `name`, compared in its low 32 bits as the kernel does. */
+static int seccomp_add_values(scmp_filter_ctx ctx, const char *name, unsigned arg,
+                              const unsigned *values, size_t count)
+{
+    struct scmp_arg_cmp cmp;
+    size_t i;
+    int rc;
+
+    for (i = 0; i < count; i++) {
+        memset(&cmp, 0, sizeof(cmp));
+        cmp.arg = arg;
+        cmp.op = SCMP_CMP_MASKED_EQ;
+        cmp.datum_a = 0xffffffffu;
+        cmp.datum_b = values[i];
+        rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(name), 1,
+                                    &cmp);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int seccomp_add_arg(scmp_filter_ctx ctx, const char *name, uint32_t action,
+                           enum scmp_compare op, uint64_t a, uint64_t b)
+{
+    struct scmp_arg_cmp cmp;
+
+    memset(&cmp, 0, sizeof(cmp));
+    cmp.arg = 0;
+    cmp.op = op;
+    cmp.datum_a = a;
+    cmp.datum_b = b;
+    return seccomp_rule_add_array(ctx, action, seccomp_syscall_resolve_name(name), 1, &cmp);
+}
+
+static int seccomp_add_conditional(scmp_filter_ctx ctx)
+{
+    static const char *const socket_calls[] = {"socket", "socketpair"};
+    static const unsigned personalities[] = {0, 0xffffffffu};
+    uint64_t bit;
+    size_t i;
+    int rc;
+
+    rc = seccomp_add_arg(ctx, "clone", SCMP_ACT_ALLOW, SCMP_CMP_MASKED_EQ, SECCOMP_NEW_NAMESPACE,
+                         0);
+    for (bit = 1; rc == 0 && bit <= 0x80000000u; bit <<= 1)
+        if (bit & SECCOMP_NEW_NAMESPACE)
+            rc = seccomp_add_arg(ctx, "clone", SCMP_ACT_ERRNO(EPERM), SCMP_CMP_MASKED_EQ, bit, bit);
+    for (i = 0; rc == 0 && i < TAKO__LEN(socket_calls); i++) {
+        rc = seccomp_add_arg(ctx, socket_calls[i], SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_UNIX, 0);
+        if (rc == 0)
+            rc = seccomp_add_arg(ctx, socket_calls[i], SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_CMP_NE,
+                                 AF_UNIX, 0);
+    }
+    if (rc == 0)
+        rc = seccomp_add_values(ctx, "ioctl", 1, seccomp_ioctls, TAKO__LEN(seccomp_ioctls));
+    if (rc == 0)
+        rc = seccomp_add_values(ctx, "prctl", 0, seccomp_prctls, TAKO__LEN(seccomp_prctls));
+    if (rc == 0)
+        rc = seccomp_add_values(ctx, "personality", 0, personalities, TAKO__LEN(personalities));
+    return rc;
+}
+
+/* libseccomp 2.5 exports to a descriptor only. */
+static int seccomp_export(scmp_filter_ctx ctx, const tako_host *host, void **filter,
+                          size_t *n_insns, tako_error *err)
+{
+    void *bytes = NULL;
+    off_t size;
+    int fd, rc = TAKO_OK;
+
+    fd = memfd_create("tako-seccomp", MFD_CLOEXEC);
+    if (fd < 0)
+        return tako__fail_errno(err, TAKO_ESYS, errno, "memfd_create for the seccomp filter");
+    rc = seccomp_export_bpf(ctx, fd);
+    if (rc < 0) {
+        rc = tako__fail_errno(err, TAKO_ESYS, -rc, "exporting the seccomp filter");
+        goto out;
+    }
+    size = lseek(fd, 0, SEEK_END);
+    bytes = size > 0 ? tako__alloc(host, (size_t)size) : NULL;
+    if (!bytes) {
+        rc = tako__nomem(err);
+        goto out;
+    }
+    if (pread(fd, bytes, (size_t)size, 0) != (ssize_t)size) {
+        rc = tako__fail_errno(err, TAKO_ESYS, errno, "reading the seccomp filter");
+        goto out;
+    }
+    *filter = bytes;
+    *n_insns = (size_t)size / sizeof(struct sock_filter);
+    bytes = NULL;
+    rc = TAKO_OK;
+out:
+    tako__free(host, bytes);
+    close(fd);
+    return rc;
+}
+
+int native_seccomp_make(const tako_host *host, void **filter, size_t *n_insns, tako_error *err)
+{
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    int rc;
+
+    if (!ctx)
+        return tako__nomem(err);
+    rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (rc == 0)
+        rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree */
+    if (rc == 0)
+        rc = seccomp_add_names(ctx, seccomp_allowed, TAKO__LEN(seccomp_allowed), SCMP_ACT_ALLOW);
+    if (rc == 0)
+        rc = seccomp_add_names(ctx, seccomp_refused, TAKO__LEN(seccomp_refused),
+                               SCMP_ACT_ERRNO(EPERM));
+    if (rc == 0)
+        rc = seccomp_add_conditional(ctx);
+    rc = rc < 0 ? tako__fail_errno(err, TAKO_ESYS, -rc, "building the seccomp filter")
+                : seccomp_export(ctx, host, filter, n_insns, err);
+    seccomp_release(ctx);
+    return rc;
+}
+
+#undef SECCOMP_NEW_NAMESPACE
