@@ -38,6 +38,9 @@
 /* 5. back ends: where jobs are kept, and where they run */
 #include "backends/exec_handler.c"
 #ifndef TAKO_OMIT_SQLITE
+#include "backends/store_sqlite_schema.c"
+#include "backends/store_sqlite_watch.c"
+#include "backends/store_sqlite_jobs.c"
 #include "backends/store_sqlite.c"
 #endif
 #ifndef TAKO_OMIT_NATIVE

@@ -1,0 +1,215 @@
+/* store_sqlite.h - what the files of the SQLite store share. store_sqlite.c knows SQLite:
+ * connections, statements, transactions, opening. store_sqlite_jobs.c knows jobs: every method
+ * that reads or writes them. store_sqlite_schema.c has the tables and the text of every
+ * statement, store_sqlite_watch.c notices that another process wrote.
+ * SPDX-License-Identifier: MIT */
+#ifndef TAKO_STORE_SQLITE_H
+#define TAKO_STORE_SQLITE_H
+
+#include "../src/base.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+struct sqlite3; /* SQLite's own, so that only store_sqlite.c includes its header */
+struct sqlite3_stmt;
+
+#define TAKO__SQLITE_APPLICATION_ID 0x54616b6f /* "Tako", in the header of the file */
+
+/* Every statement of the store. Prepared once per connection, in this order. */
+enum tako__sqlite_sql {
+    TAKO__SQL_BEGIN_WRITE,
+    TAKO__SQL_BEGIN_READ,
+    TAKO__SQL_COMMIT,
+    TAKO__SQL_ROLLBACK,
+    TAKO__SQL_DATA_VERSION,
+    TAKO__SQL_TYPE_FIND,
+    TAKO__SQL_TYPE_ADD,
+    TAKO__SQL_TYPE_ALL,
+    TAKO__SQL_BLOB_PUT,
+    TAKO__SQL_BLOB_GET,
+    TAKO__SQL_JOB_ADD,
+    TAKO__SQL_SPEC_ADD,
+    TAKO__SQL_RESULT_PUT,
+    TAKO__SQL_JOB_FIND,
+    TAKO__SQL_JOB_CLAIM,
+    TAKO__SQL_JOB_DUE,
+    TAKO__SQL_JOB_FINISH,
+    TAKO__SQL_JOB_ASK_CANCEL,
+    TAKO__SQL_READY_ADD,
+    TAKO__SQL_READY_DROP,
+    TAKO__SQL_READY_NEXT,
+    TAKO__SQL_READY_FILL,
+    TAKO__SQL_READY_DUE,
+    TAKO__SQL_DELAYED_ADD,
+    TAKO__SQL_DELAYED_DROP,
+    TAKO__SQL_DELAYED_LAST,
+    TAKO__SQL_DELAYED_TRIM,
+    TAKO__SQL_DELAYED_DUE,
+    TAKO__SQL_TALLY_ADD,
+    TAKO__SQL_TALLY_GET,
+    TAKO__SQL_NODE_PUT,
+    TAKO__SQL_NODE_DROP,
+    TAKO__SQL_NODE_ALL,
+    TAKO__SQL_ROW_BY_ID,
+    TAKO__SQL_ROW_BY_SEQ,
+    TAKO__SQL_ROWS_HELD,
+    TAKO__SQL_ROWS_CANCELLED,
+    TAKO__SQL_LIST,
+    TAKO__SQL_CURSOR,
+    TAKO__SQL_COUNT /* not a statement: how many there are */
+};
+TAKO_PRIVATE const char *tako__sqlite_sql(enum tako__sqlite_sql which);
+
+/* The schema version this Tako writes, and the script that leads from `version` to the next.
+ * NULL when there is none. */
+TAKO_PRIVATE int tako__sqlite_version(void);
+TAKO_PRIVATE const char *tako__sqlite_step(int version);
+
+/* Tells when a write-ahead log was written to, without opening it: closing any descriptor of
+ * an SQLite file would drop the locks this whole process holds on it. */
+struct tako__sqlite_watch {
+    const tako_host *host;
+    char *wal;     /* its path; owned */
+    int epoll_fd;  /* what a caller polls: readable when one of the next two is. -1 = none */
+    int inotify_fd;
+    int timer_fd;  /* "look again at that time" */
+    int wd;        /* -1 = the log could not be found when it was last looked for */
+    int64_t delay_us; /* of the next tako__sqlite_watch_retry */
+};
+TAKO_PRIVATE void tako__sqlite_watch_init(struct tako__sqlite_watch *w, const tako_host *host);
+/* Where the kernel refuses, it logs a warning and leaves epoll_fd at -1. */
+TAKO_PRIVATE int tako__sqlite_watch_open(struct tako__sqlite_watch *w, const char *wal,
+                                         tako_error *err);
+TAKO_PRIVATE void tako__sqlite_watch_close(struct tako__sqlite_watch *w);
+/* Takes what is announced, so that the descriptor is quiet again; finds a replaced log. */
+TAKO_PRIVATE void tako__sqlite_watch_drain(struct tako__sqlite_watch *w);
+/* Makes the descriptor readable at once; or after 1 ms, doubling up to 64 ms while called again
+ * and again (until _calm is called). */
+TAKO_PRIVATE void tako__sqlite_watch_now(struct tako__sqlite_watch *w);
+TAKO_PRIVATE void tako__sqlite_watch_retry(struct tako__sqlite_watch *w);
+TAKO_PRIVATE void tako__sqlite_watch_calm(struct tako__sqlite_watch *w);
+
+/* ---- the open store --------------------------------------------------------------------- */
+
+#define TAKO__SQLITE_TYPES_CACHED 64
+
+struct tako__sqlite_conn {
+    struct sqlite3 *db;
+    struct sqlite3_stmt *stmts[TAKO__SQL_COUNT];
+    pthread_mutex_t lock; /* recursive. Held for a whole transaction, or for one read */
+    int64_t patience_us;  /* of the busy handler */
+    int64_t until_us;     /* monotonic: when the present wait ends */
+};
+
+struct tako__sqlite_type {
+    int64_t id;
+    char name[65];
+};
+
+struct tako__sqlite {
+    tako_host host;
+    char *path; /* as given, for messages; ":memory:" in memory */
+    bool memory;
+    struct tako__sqlite_conn writer;
+    struct tako__sqlite_conn second;  /* unused in memory */
+    struct tako__sqlite_conn *reader; /* &second, or &writer in memory */
+    atomic_ulong owner;               /* the thread whose transaction is open, or 0 */
+
+    /* All below: the writer's lock held. */
+    bool failed;                         /* the open transaction can only be rolled back */
+    int64_t queued_delta, running_delta; /* of the open transaction */
+    struct tako__sqlite_type types[TAKO__SQLITE_TYPES_CACHED];
+    size_t n_types;
+    dev_t dev; /* of the file; its log lies on the same */
+    ino_t ino, wal_ino;
+    const char *file, *wal; /* absolute paths, owned by the writer's connection */
+    int wal_frames, wal_next, wal_alarm;
+    struct tako__sqlite_watch watch;
+    int64_t data_version; /* of the writer: moves when another connection commits */
+    bool noticed;         /* it moved, and watched() has not told yet */
+};
+
+/* ---- statements (store_sqlite.c) --------------------------------------------------------- */
+
+/* A callback may call the store again while a row of the cached statement is lent to it: then a
+ * second copy serves. NULL = no memory. Give every one back. */
+TAKO_PRIVATE struct sqlite3_stmt *tako__sqlite_take(struct tako__sqlite_conn *c,
+                                                    enum tako__sqlite_sql which);
+TAKO_PRIVATE void tako__sqlite_give(struct tako__sqlite_conn *c, enum tako__sqlite_sql which,
+                                    struct sqlite3_stmt *st);
+/* Parameters count from 1. Bytes are not copied: they must last until the statement was run. */
+TAKO_PRIVATE void tako__sqlite_bind_int(struct sqlite3_stmt *st, int at, int64_t value);
+TAKO_PRIVATE void tako__sqlite_bind_null(struct sqlite3_stmt *st, int at);
+TAKO_PRIVATE void tako__sqlite_bind_name(struct sqlite3_stmt *st, int at, const char *text);
+TAKO_PRIVATE int tako__sqlite_bind_text(struct tako__sqlite *s, struct sqlite3_stmt *st, int at,
+                                        const char *text, size_t len, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_bind_blob(struct tako__sqlite *s, struct sqlite3_stmt *st, int at,
+                                        const void *data, size_t len, tako_error *err);
+/* 1 = there is a row, 0 = no more, negative = a tako_result. `doing` is for the message. */
+TAKO_PRIVATE int tako__sqlite_next(struct tako__sqlite *s, struct tako__sqlite_conn *c,
+                                   struct sqlite3_stmt *st, tako_error *err, const char *doing);
+/* Columns count from 0. Texts and blobs are lent until the next step; NULL = NULL or no memory. */
+TAKO_PRIVATE int64_t tako__sqlite_int(struct sqlite3_stmt *st, int at);
+TAKO_PRIVATE const char *tako__sqlite_text(struct sqlite3_stmt *st, int at, size_t *len);
+TAKO_PRIVATE const void *tako__sqlite_blob(struct sqlite3_stmt *st, int at, size_t *len);
+TAKO_PRIVATE bool tako__sqlite_is_null(struct sqlite3_stmt *st, int at);
+/* Runs a statement that gives no rows, on the writer; _ints binds its first three parameters. */
+TAKO_PRIVATE int tako__sqlite_run(struct tako__sqlite *s, enum tako__sqlite_sql which,
+                                  tako_error *err, const char *doing);
+TAKO_PRIVATE int tako__sqlite_run_ints(struct tako__sqlite *s, enum tako__sqlite_sql which,
+                                       int64_t a, int64_t b, int64_t c, tako_error *err,
+                                       const char *doing);
+/* Of the last statement that the writer ran. */
+TAKO_PRIVATE int64_t tako__sqlite_changes(struct tako__sqlite *s);
+TAKO_PRIVATE int64_t tako__sqlite_last_seq(struct tako__sqlite *s);
+
+/* ---- transactions (store_sqlite.c) ------------------------------------------------------- */
+
+/* Write methods begin with _tx_check and end with _tx_done: what they leave half done must not
+ * be committed. */
+TAKO_PRIVATE int tako__sqlite_tx_check(struct tako__sqlite *s, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_tx_done(struct tako__sqlite *s, int rc);
+
+/* One read: on the writer's connection inside its own transaction, else on the reader's.
+ * With `snapshot` all its statements see the same moment. */
+struct tako__sqlite_read {
+    struct tako__sqlite_conn *conn; /* NULL when it could not begin */
+    bool locked, snapshot;
+};
+TAKO_PRIVATE int tako__sqlite_read_enter(struct tako__sqlite *s, struct tako__sqlite_read *r,
+                                         bool snapshot, tako_error *err);
+TAKO_PRIVATE void tako__sqlite_read_leave(struct tako__sqlite_read *r);
+
+/* ---- jobs (store_sqlite_jobs.c): the methods of tako_store_ops ----------------------------- */
+
+TAKO_PRIVATE int tako__sqlite_put_blobs(void *self, const tako_blob *blobs, size_t count,
+                                        tako_error *err);
+TAKO_PRIVATE int tako__sqlite_insert(void *self, const tako_row *rows, size_t count, int *results,
+                                     tako_error *err);
+TAKO_PRIVATE int tako__sqlite_claim(void *self, const tako_claim *what, tako_row_fn *got, void *ctx,
+                                    tako_error *err);
+TAKO_PRIVATE int tako__sqlite_finish(void *self, const tako_finish *items, size_t count,
+                                     int *results, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_cancel(void *self, tako_cancel_item *items, size_t count,
+                                     int *results, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_put_node(void *self, const tako_node *node, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_remove_node(void *self, const char *node, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_get(void *self, const char *const *ids, size_t count,
+                                  tako_row_fn *got, void *ctx, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_list(void *self, const tako_filter *filter, tako_row_fn *got,
+                                   void *ctx, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_get_blob(void *self, const char *sha256, tako_bytes_fn *got,
+                                       void *ctx, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_tally(void *self, int64_t *queued, int64_t *running,
+                                    tako_error *err);
+TAKO_PRIVATE int tako__sqlite_nodes(void *self, tako_node_fn *got, void *ctx, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_held(void *self, const char *node, tako_row_fn *got, void *ctx,
+                                   tako_error *err);
+TAKO_PRIVATE int tako__sqlite_cancel_requests(void *self, const char *node, tako_row_fn *got,
+                                              void *ctx, tako_error *err);
+TAKO_PRIVATE int tako__sqlite_next_due(void *self, const char *const *types, int64_t *due_us,
+                                       tako_error *err);
+
+#endif
