@@ -80,8 +80,7 @@ static const struct scene scenes[] = {
 };
 enum { SCENES = sizeof scenes / sizeof scenes[0] };
 
-/* Its first attempt waits for the kill; the second one ends. /tmp and /output are new for each
- * attempt, so only the input can tell them apart: the record's attempt number does. */
+/* Long enough to be running when its engine is killed; the second attempt ends. */
 static const char survivor_code[] = "import time\ntime.sleep(1)\nprint('finished after all')\n";
 
 /* ---- small helpers ----------------------------------------------------------------------- */

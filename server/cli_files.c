@@ -87,8 +87,12 @@ static bool files_make_dirs(const char *path, mode_t mode, bool last)
             continue;
         *p = '\0';
         ok = mkdir(copy, mode) == 0 || errno == EEXIST;
-        /* A parent that cannot be made may still be there, on a read-only file system say. */
-        ok = ok || access(copy, F_OK) == 0;
+        if (!ok) { /* it may be there all the same, on a read-only file system say */
+            int why = errno;
+
+            ok = access(copy, F_OK) == 0;
+            errno = why;
+        }
         *p = '/';
     }
     if (ok && last)
@@ -131,7 +135,7 @@ bool cli_store_uri(const struct cli_args *args, bool create, char **uri, bool *a
     file = *uri + strlen("sqlite:");
     if (strncmp(*uri, "sqlite:", strlen("sqlite:")) == 0 && strcmp(file, ":memory:") != 0)
         *absent = stat(file, &st) != 0 && errno == ENOENT;
-    if (!named && create && *absent && !files_make_dirs(file, 0700, false)) {
+    if (!named && create && !files_make_dirs(file, 0700, false)) {
         cli_say("%s: cannot make the directory for the job records: %s", file, strerror(errno));
         free(*uri);
         *uri = NULL;
