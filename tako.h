@@ -53,8 +53,7 @@
  * umask, environment, locale or limits; leave a descriptor without O_CLOEXEC; hold a lock
  * while it calls you. While a sandboxed job runs it is a child process of the host, so a
  * host that waits for *any* child (waitpid(-1)) may collect it: Tako copes, its own status
- * travels over a pipe. On a root host the process is non-dumpable for about a millisecond
- * when a job starts. After fork() the child may only exec or _exit; calls on an inherited
+ * travels over a pipe. After fork() the child may only exec or _exit; calls on an inherited
  * engine fail with TAKO_ESTATE. The allocator hook covers Tako's own memory; SQLite, cJSON
  * and libseccomp use libc's.
  *
@@ -110,7 +109,7 @@ typedef enum tako_result {
     TAKO_ETIMEDOUT = -7,    /* the time given to the call is over; nothing was changed */
     TAKO_ESTORE = -8,       /* the store failed; the message has the store's own words */
     TAKO_EEXEC = -9,        /* the executor cannot run jobs here; the message says why */
-    TAKO_EUNSUPPORTED = -10 /* left out at compile time, or the kernel lacks it */,
+    TAKO_EUNSUPPORTED = -10, /* left out at compile time, or the kernel lacks it */
     TAKO_ESYS = -11,        /* a system call failed; see os_errno */
     TAKO_EINTERNAL = -12    /* a bug in Tako; please report it */
 } tako_result;

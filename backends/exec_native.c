@@ -18,6 +18,7 @@
 
 #define RUN_READ_SIZE 65536
 #define RUN_SETUP_LIMIT_US 20000000 /* from the clone to the program's start */
+#define RUN_KILL_LIMIT_US 1000000   /* for init to kill and count, before it is killed itself */
 
 /* The state of one attempt while its sandbox lives. */
 struct run {
@@ -170,7 +171,7 @@ static void run_read_status(struct run *r)
             r->deadline_us = status.at_ns / 1000 + r->task->timeout_ms * 1000;
         } else if (status.kind == NATIVE_STATUS_FAILED && !r->failed.kind) {
             r->failed = status;
-        } else if (status.kind == NATIVE_STATUS_ENDED && !r->ended.kind) {
+        } else if (!r->ended.kind) {
             r->ended = status;
         }
     }
@@ -200,7 +201,8 @@ static void run_stop(struct run *r, tako_verdict cause)
     if (r->ended.kind || r->failed.kind)
         return;
     r->cause = cause;
-    native_box_kill(&r->box);
+    r->deadline_us = tako__mono_us() + RUN_KILL_LIMIT_US;
+    native_box_end(&r->box);
 }
 
 static void run_watch(struct run *r)
@@ -222,13 +224,16 @@ static void run_watch(struct run *r)
             watch[i].revents = 0;
         }
         us = r->deadline_us - tako__mono_us();
-        if (us <= 0)
+        if (us <= 0 && (r->cause != TAKO_VERDICT_NONE || r->ended.kind)) {
+            native_box_kill(&r->box);
+            us = RUN_KILL_LIMIT_US;
+        } else if (us <= 0) {
             run_stop(r, r->started.kind ? TAKO_VERDICT_WALL : TAKO_VERDICT_SETUP);
-        us = us < 0 ? 0 : us;
+            us = RUN_KILL_LIMIT_US;
+        }
         left.tv_sec = us / 1000000;
         left.tv_nsec = us % 1000000 * 1000;
-        ready = ppoll(watch, COUNT, r->cause == TAKO_VERDICT_NONE && !r->ended.kind ? &left : NULL,
-                      NULL);
+        ready = ppoll(watch, COUNT, &left, NULL);
         if (ready < 0)
             continue;
         if (watch[STATUS].revents & POLLIN)
@@ -279,30 +284,30 @@ static void run_setup_failed(const struct run *r, int step, int error, struct ta
 static void run_judge(struct run *r, struct tako__outcome *out)
 {
     struct native_usage usage;
+    bool own_end;
 
     native_group_read(&r->box.group, &usage);
     out->peak_bytes = usage.peak_bytes;
     out->cpu_us = usage.cpu_us;
     out->oom_kills = usage.oom_kills < 0 ? 0 : usage.oom_kills;
     out->memory_by_rlimit = !r->n->cgroups.dir[NATIVE_MEMORY];
-    if (r->ended.kind) {
-        if (out->cpu_us < 0)
-            out->cpu_us = r->ended.cpu_us;
-        if (out->peak_bytes < 0)
-            out->peak_bytes = r->ended.max_rss_kb * 1024;
-    }
+    if (r->ended.kind && out->cpu_us < 0)
+        out->cpu_us = r->ended.cpu_us;
+    if (r->ended.kind && out->peak_bytes < 0)
+        out->peak_bytes = r->ended.max_rss_kb * 1024;
     if (r->started.kind) {
         out->setup_us = r->started.at_ns / 1000 - r->begin_us;
         out->wall_us = (r->ended.kind ? r->ended.at_ns / 1000 : tako__mono_us()) -
                        r->started.at_ns / 1000;
     }
+    own_end = r->ended.kind == NATIVE_STATUS_ENDED;
     if (r->failed.kind) {
         out->wall_us = out->setup_us = -1;
         run_setup_failed(r, r->failed.step, r->failed.error, out);
-    } else if (r->ended.kind && WIFEXITED(r->ended.wait_status)) {
+    } else if (own_end && WIFEXITED(r->ended.wait_status)) {
         out->verdict = TAKO_VERDICT_EXIT;
         out->exit_code = WEXITSTATUS(r->ended.wait_status);
-    } else if (r->ended.kind) {
+    } else if (own_end) {
         out->signal = WTERMSIG(r->ended.wait_status);
         out->verdict = out->signal == SIGKILL && out->oom_kills > 0 ? TAKO_VERDICT_OOM
                                                                     : TAKO_VERDICT_SIGNAL;
@@ -372,3 +377,4 @@ const struct tako__exec_ops *tako__exec_native(void)
 
 #undef RUN_READ_SIZE
 #undef RUN_SETUP_LIMIT_US
+#undef RUN_KILL_LIMIT_US

@@ -80,7 +80,8 @@ struct native_rlimit {
  * host's table at clone time, -1 = none. */
 struct native_init_plan {
     int32_t status_fd; /* init and the job's set-up write struct native_status here */
-    int32_t life_fd;   /* read end of a pipe whose write end only the host has */
+    int32_t life_fd;   /* read end of a pipe whose write end only the host has: a byte means
+                          "kill everything", end of file means that the host is gone */
     int32_t stdin_fd, stdout_fd, stderr_fd;
     int32_t userns_fd; /* joined last by a root host's job; -1 when already inside one */
     int32_t landlock_fd;
@@ -100,7 +101,8 @@ struct native_init_plan {
 enum native_status_kind {
     NATIVE_STATUS_FAILED = 1,  /* a set-up step failed; the program never ran */
     NATIVE_STATUS_STARTED = 2, /* the program is about to be executed */
-    NATIVE_STATUS_ENDED = 3    /* the program ended; wait_status as by wait(2) */
+    NATIVE_STATUS_ENDED = 3,   /* the program ended by itself; wait_status as by wait(2) */
+    NATIVE_STATUS_KILLED = 4   /* the host asked first */
 };
 
 struct native_status { /* smaller than PIPE_BUF: arrives whole */
@@ -108,9 +110,10 @@ struct native_status { /* smaller than PIPE_BUF: arrives whole */
     int32_t step;
     int32_t error;
     int32_t wait_status;
-    int64_t at_ns;      /* CLOCK_MONOTONIC */
-    int64_t cpu_us;     /* of the program and the children it waited for */
+    int64_t at_ns;      /* CLOCK_MONOTONIC: when the program started, or ended */
+    int64_t cpu_us;     /* of the whole tree */
     int64_t max_rss_kb; /* of its largest process */
+    int64_t survivors;  /* processes that init had to kill after the program's own end */
 };
 
 /* The init program as an ELF file in a sealed memfd that may be executed but not read. */
@@ -144,6 +147,8 @@ struct native_usage {
 TAKO_PRIVATE int native_group_make(struct native_group *group, const struct native_cgroups *set,
                                    uint64_t serial, int64_t memory_bytes, int pids,
                                    int cpu_percent, tako_error *err);
+/* Before a kill: a process needs CPU time to die, also when its group has used its share up. */
+TAKO_PRIVATE void native_group_unthrottle(const struct native_group *group);
 /* After the tree is dead. */
 TAKO_PRIVATE void native_group_read(const struct native_group *group, struct native_usage *out);
 TAKO_PRIVATE void native_group_remove(struct native_group *group);
@@ -282,6 +287,9 @@ TAKO_PRIVATE int native_box_prepare(struct native_box *box, struct native *n,
 /* Clones. On failure *step says which set-up call failed, *error its errno; a failed child is
  * reaped. */
 TAKO_PRIVATE int native_box_spawn(struct native_box *box, int *step, int *error);
+/* Asks init to kill everything, so that what was used is still counted. */
+TAKO_PRIVATE void native_box_end(struct native_box *box);
+/* Kills init, and with it everything. */
 TAKO_PRIVATE void native_box_kill(struct native_box *box);
 /* Waits until the whole tree is gone. */
 TAKO_PRIVATE void native_box_reap(struct native_box *box);

@@ -68,7 +68,8 @@ static int box_open_fds(struct native_box *box, tako_error *err)
         box_lift(&box->sock[0]) < 0 || box_lift(&box->sock[1]) < 0 ||
         fcntl(box->out[0], F_SETFL, O_NONBLOCK) < 0 ||
         fcntl(box->errs[0], F_SETFL, O_NONBLOCK) < 0 ||
-        fcntl(box->status[0], F_SETFL, O_NONBLOCK) < 0)
+        fcntl(box->status[0], F_SETFL, O_NONBLOCK) < 0 ||
+        fcntl(box->life[1], F_SETFL, O_NONBLOCK) < 0)
         return tako__fail_errno(err, TAKO_ESYS, errno, "making the pipes of a sandbox");
     return TAKO_OK;
 }
@@ -468,10 +469,24 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
     return -1;
 }
 
+void native_box_end(struct native_box *box)
+{
+    char byte = 'k';
+    ssize_t ignored;
+
+    ignored = write(box->life[1], &byte, 1); /* a full pipe has been told already */
+    (void)ignored;
+    if (box->has_group)
+        native_group_unthrottle(&box->group);
+}
+
 void native_box_kill(struct native_box *box)
 {
-    if (box->pidfd >= 0)
-        syscall(SYS_pidfd_send_signal, box->pidfd, SIGKILL, NULL, 0);
+    if (box->pidfd < 0)
+        return;
+    syscall(SYS_pidfd_send_signal, box->pidfd, SIGKILL, NULL, 0);
+    if (box->has_group)
+        native_group_unthrottle(&box->group);
 }
 
 /* A pid namespace's init is reported dead only when every member is (pid_namespaces(7)). The host

@@ -464,6 +464,18 @@ int native_group_make(struct native_group *group, const struct native_cgroups *s
     return TAKO_OK;
 }
 
+void native_group_unthrottle(const struct native_group *group)
+{
+    char dir[CGROUP_PATH];
+
+    if (!cgroup_job_dir(dir, group, NATIVE_CPU))
+        return;
+    if (group->set->v2[NATIVE_CPU])
+        cgroup_write_at(dir, "cpu.max", "max");
+    else
+        cgroup_write_at(dir, "cpu.cfs_quota_us", "-1");
+}
+
 void native_group_read(const struct native_group *group, struct native_usage *out)
 {
     char dir[CGROUP_PATH];

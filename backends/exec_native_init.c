@@ -76,6 +76,10 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
     if (plan->userns_fd >= 0)
         NATIVE_TRY(NATIVE_STEP_USERNS,
                    NATIVE_SYS2(SYS_setns, plan->userns_fd, NATIVE_CLONE_NEWUSER));
+    /* After setns, which fills the set; EINVAL above the last capability is the expected end. */
+    for (i = 0; i < 64 && NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0) >= 0; i++) {
+    }
+    NATIVE_TRY(NATIVE_STEP_BOUNDING, i < 32 ? -1L : 0L);
     if (plan->set_ids) {
         NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS2(SYS_setgroups, 0, 0));
         NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS3(SYS_setresgid, plan->gid, plan->gid, plan->gid));
@@ -111,12 +115,6 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
     for (i = 0; i < plan->n_rlimit; i++)
         NATIVE_TRY(NATIVE_STEP_RLIMIT, NATIVE_SYS4(SYS_prlimit64, 0, plan->rlimit[i].resource,
                                                    NATIVE_PTR(&plan->rlimit[i].cur), 0));
-    for (i = 0; i < 64; i++)
-        if (NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0) < 0) {
-            if (i < 32) /* EINVAL above the last capability is the expected end */
-                NATIVE_TRY(NATIVE_STEP_BOUNDING, -1L);
-            break;
-        }
     *step = NATIVE_STEP_NONE;
     i = native_init_drop(plan, step);
     if (i < 0)
@@ -146,9 +144,9 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
     return 0;
 }
 
-/* Reaps until the job itself is gone; returns its wait status, or -1 when the host is gone. */
+/* Reaps until the job itself is gone or the host wants it gone; -1 = the host is gone. */
 NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job, int signal_fd,
-                                   struct native_kernel_rusage *usage)
+                                   volatile struct native_status *status)
 {
     volatile struct native_kernel_poll watch[2];
     volatile char scratch[256];
@@ -157,10 +155,12 @@ NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job
 
     for (;;) {
         wait_status = 0;
-        got = NATIVE_SYS4(SYS_wait4, -1, NATIVE_PTR(&wait_status), NATIVE_WNOHANG,
-                          NATIVE_PTR(usage));
-        if (got == job)
-            return wait_status;
+        got = NATIVE_SYS4(SYS_wait4, -1, NATIVE_PTR(&wait_status), NATIVE_WNOHANG, 0);
+        if (got == job) {
+            status->kind = NATIVE_STATUS_ENDED;
+            status->wait_status = wait_status;
+            return 0;
+        }
         if (got > 0)
             continue;
         watch[0].fd = plan->life_fd;
@@ -170,10 +170,30 @@ NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job
         watch[1].events = NATIVE_POLLIN;
         watch[1].revents = 0;
         NATIVE_SYS5(SYS_ppoll, NATIVE_PTR(&watch), 2, 0, 0, 8);
-        if (watch[0].revents != 0)
-            return -1;
+        if (watch[0].revents != 0) {
+            if (NATIVE_SYS3(SYS_read, plan->life_fd, NATIVE_PTR(&scratch), 1) != 1)
+                return -1;
+            status->kind = NATIVE_STATUS_KILLED;
+            return 0;
+        }
         NATIVE_SYS3(SYS_read, signal_fd, NATIVE_PTR(&scratch), sizeof(scratch));
     }
+}
+
+/* Kills all that is left, in one atomic sweep (kill(2) with -1 from pid 1), and counts it. */
+NATIVE_INLINE void native_init_clear(volatile struct native_status *status)
+{
+    struct native_kernel_rusage usage;
+
+    status->at_ns = native_init_now();
+    status->survivors = 0;
+    NATIVE_SYS2(SYS_kill, -1, NATIVE_SIGKILL);
+    while (NATIVE_SYS4(SYS_wait4, -1, 0, 0, 0) > 0)
+        status->survivors++;
+    usage.user_sec = usage.user_usec = usage.sys_sec = usage.sys_usec = usage.max_rss_kb = 0;
+    NATIVE_SYS2(SYS_getrusage, -1, NATIVE_PTR(&usage)); /* RUSAGE_CHILDREN */
+    status->cpu_us = (usage.user_sec + usage.sys_sec) * 1000000 + usage.user_usec + usage.sys_usec;
+    status->max_rss_kb = usage.max_rss_kb;
 }
 
 /* Init's side: drops everything too, and keeps only the two pipes. Returns the descriptor that
@@ -204,7 +224,6 @@ __attribute__((section("tako_init"), used, noinline)) NATIVE_BARE static void na
 {
     const struct native_init_plan *plan = (const struct native_init_plan *)NATIVE_PLAN_ADDR;
     const char *text = (const char *)(uintptr_t)stack[1];
-    struct native_kernel_rusage usage;
     volatile struct native_status status;
     int status_fd, step = NATIVE_STEP_INIT_FORK;
     long plan_fd = 0, job, got;
@@ -224,21 +243,17 @@ __attribute__((section("tako_init"), used, noinline)) NATIVE_BARE static void na
     } else if (job > 0) {
         got = native_init_settle(plan, &step);
     }
+    status.step = step;
+    status.error = 0;
+    status.wait_status = 0;
     if (got < 0) {
         status.kind = NATIVE_STATUS_FAILED;
         status.error = (int32_t)-got;
     } else {
-        got = native_init_wait(plan, job, (int)got, &usage);
-        if (got < 0)
+        if (native_init_wait(plan, job, (int)got, &status) < 0)
             NATIVE_SYS1(SYS_exit_group, 0);
-        status.kind = NATIVE_STATUS_ENDED;
-        status.error = 0;
+        native_init_clear(&status);
     }
-    status.step = step;
-    status.wait_status = (int32_t)got;
-    status.at_ns = native_init_now();
-    status.cpu_us = (usage.user_sec + usage.sys_sec) * 1000000 + usage.user_usec + usage.sys_usec;
-    status.max_rss_kb = usage.max_rss_kb;
     NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&status), sizeof(status));
     NATIVE_SYS1(SYS_exit_group, 127);
     for (;;) {
