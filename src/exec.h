@@ -36,6 +36,9 @@ struct tako__sink {
     /* Something in /output that cannot be an artifact. `reason` is static text. */
     void (*reject)(void *ctx, const char *name, size_t name_len, int64_t bytes,
                    const char *reason);
+    /* The job's output, a checked JSON object, when the executor has it from elsewhere than an
+     * artifact named result.json; copied before it returns. */
+    int (*output)(void *ctx, const char *json, size_t len);
 };
 
 /* How the attempt ended. Facts only: statuses and error types are made in src/classify.c. */
@@ -73,6 +76,14 @@ struct tako__exec_ops {
 };
 
 /* NULL when left out at compile time. */
+#ifndef TAKO_OMIT_NATIVE
 TAKO_PRIVATE const struct tako__exec_ops *tako__exec_native(void);
+#endif
+
+/* C callbacks. Setup of a task whose type was not added is a bug of the caller. */
+TAKO_PRIVATE const struct tako__exec_ops *tako__exec_handler(void);
+/* `destroy` is called with ctx at close, not when this fails. Errors: ENOMEM. */
+TAKO_PRIVATE int tako__exec_handler_add(void *self, const char *type, tako_handler_fn *fn,
+                                        void *ctx, void (*destroy)(void *ctx), tako_error *err);
 
 #endif

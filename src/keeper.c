@@ -1,0 +1,371 @@
+/* keeper.c - what time and other nodes bring: jobs of dead nodes are taken back, cancels and
+ * endings by other nodes are noticed, prefetched jobs that nobody came to are handed back, and
+ * how long the pump may sleep.
+ *
+ * Everything here runs in the thread that holds the pump role, so nothing wakes an idle engine.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct keeper_node {
+    struct keeper_node *next;
+    char id[65];
+};
+
+struct keeper_job {
+    struct keeper_job *next;
+    char id[65], type[65];
+    int attempt, deaths;
+    bool cancelled;
+    int64_t run_at_us, started_us;
+    tako_status status;
+    struct tako__buf result;
+};
+
+struct keeper_scan {
+    tako *t;
+    int64_t now_us, due_us;
+    struct keeper_node *dead;
+    struct keeper_job *jobs;
+    size_t n_jobs;
+};
+
+/* ---- recovery -------------------------------------------------------------------------------- */
+
+static int keeper_saw_node(void *ctx, const tako_node *node)
+{
+    struct keeper_scan *s = ctx;
+    struct keeper_node *dead;
+
+    if (strcmp(node->id, s->t->node.text) == 0)
+        return 0;
+    if (node->expires_us >= s->now_us && tako__identity_alive(node->identity) != 0) {
+        if (node->expires_us + 1 < s->due_us)
+            s->due_us = node->expires_us + 1;
+        return 0;
+    }
+    if (strlen(node->id) >= sizeof dead->id)
+        return TAKO_ESTORE;
+    dead = tako__alloc(&s->t->host, sizeof *dead);
+    if (!dead)
+        return TAKO_ENOMEM;
+    memcpy(dead->id, node->id, strlen(node->id) + 1);
+    dead->next = s->dead;
+    s->dead = dead;
+    return 0;
+}
+
+static int keeper_saw_job(void *ctx, const tako_row *row)
+{
+    struct keeper_scan *s = ctx;
+    struct keeper_job *job;
+    char message[64];
+
+    if (strlen(row->id) >= sizeof job->id || strlen(row->type) >= sizeof job->type)
+        return TAKO_ESTORE;
+    job = tako__alloc(&s->t->host, sizeof *job);
+    if (!job)
+        return TAKO_ENOMEM;
+    job->next = s->jobs;
+    s->jobs = job;
+    s->n_jobs++;
+    memcpy(job->id, row->id, strlen(row->id) + 1);
+    memcpy(job->type, row->type, strlen(row->type) + 1);
+    job->attempt = row->attempt;
+    job->deaths = row->deaths + 1;
+    job->run_at_us = row->run_at_us;
+    job->started_us = row->started_us;
+    tako__buf_init(&job->result, &s->t->host);
+    if (row->cancel_requested) {
+        job->status = TAKO_CANCELLED;
+        tako__result_unrun(&job->result, TAKO_VERDICT_LOST, "cancelled",
+                           "Job was cancelled; the node that ran it is dead");
+    } else if (job->deaths >= s->t->max_deaths) {
+        job->status = TAKO_FAILED;
+        (void)snprintf(message, sizeof message, "job was running at %d node deaths", job->deaths);
+        tako__result_unrun(&job->result, TAKO_VERDICT_LOST, "interrupted", message);
+    } else {
+        job->status = TAKO_QUEUED;
+    }
+    return job->result.failed ? TAKO_ENOMEM : 0;
+}
+
+/* Moves the rows of one dead node, inside the transaction. */
+static int keeper_take_back(tako *t, struct keeper_scan *s, const char *node, tako_error *err)
+{
+    tako_finish *items = NULL;
+    struct keeper_job *job, *stop = s->jobs;
+    size_t before = s->n_jobs, n = 0;
+    int *results = NULL;
+    int rc;
+
+    rc = t->ops->held(t->store, node, keeper_saw_job, s, err);
+    if (rc != TAKO_OK)
+        return rc == TAKO_ENOMEM ? tako__nomem(err) : rc;
+    if (s->n_jobs > before) {
+        items = tako__array(&t->host, s->n_jobs - before, sizeof *items);
+        results = tako__array(&t->host, s->n_jobs - before, sizeof *results);
+        if (!items || !results) {
+            rc = tako__nomem(err);
+            goto out;
+        }
+    }
+    for (job = s->jobs; job != stop; job = job->next, n++) {
+        bool ends = job->status != TAKO_QUEUED;
+
+        items[n].size = sizeof items[n];
+        items[n].id = job->id;
+        items[n].attempt = job->attempt;
+        items[n].node = node;
+        items[n].status = job->status;
+        items[n].deaths = job->deaths;
+        items[n].run_at_us = job->run_at_us;
+        items[n].started_us = ends ? job->started_us : 0;
+        items[n].ended_us = ends ? s->now_us : 0;
+        items[n].result = ends ? job->result.data : NULL;
+        items[n].result_len = ends ? job->result.len : 0;
+    }
+    if (n)
+        rc = t->ops->finish(t->store, items, n, results, err);
+    if (rc == TAKO_OK)
+        rc = t->ops->remove_node(t->store, node, err);
+out:
+    tako__free(&t->host, items);
+    tako__free(&t->host, results);
+    return rc;
+}
+
+static void keeper_scan_nodes_free(struct keeper_scan *s)
+{
+    struct keeper_node *dead;
+
+    while ((dead = s->dead) != NULL) {
+        s->dead = dead->next;
+        tako__free(&s->t->host, dead);
+    }
+}
+
+static void keeper_announce(tako *t, struct keeper_scan *s)
+{
+    struct keeper_job *job;
+
+    pthread_mutex_lock(&t->lock);
+    t->stats.commits++;
+    for (job = s->jobs; job; job = job->next) {
+        if (job->status == TAKO_QUEUED)
+            t->queued++;
+        else
+            tako__waiters_wake_locked(t, job->id);
+    }
+    t->claim_due = true;
+    t->pump.prefetch_dry = false;
+    pthread_mutex_unlock(&t->lock);
+    for (job = s->jobs; job; job = job->next) {
+        tako__log(&t->host, TAKO_LOG_WARN, "keeper", "job %s was running on a dead node: %s",
+                  job->id, job->status == TAKO_QUEUED ? "queued again"
+                                                      : tako_status_name(job->status));
+        tako__event_send(t, job->id, job->type, job->status, job->attempt, s->now_us);
+    }
+}
+
+/* The nodes are read once without a transaction, because mostly nobody is dead, and once more
+ * inside it, because a node may have renewed its lease in between. */
+int tako__keeper_recover(tako *t, tako_error *err)
+{
+    struct keeper_scan s;
+    struct keeper_node *node;
+    struct keeper_job *job;
+    tako_error why;
+    int rc;
+
+    memset(&s, 0, sizeof s);
+    memset(&why, 0, sizeof why);
+    s.t = t;
+    s.now_us = tako__now_us(&t->host);
+    s.due_us = INT64_MAX;
+    t->pump.recovered_mono = tako__mono_us();
+    rc = t->ops->nodes(t->store, keeper_saw_node, &s, &why);
+    if (rc != TAKO_OK || !s.dead)
+        goto out;
+    keeper_scan_nodes_free(&s);
+    rc = t->ops->begin(t->store, &why);
+    if (rc != TAKO_OK)
+        goto out;
+    s.due_us = INT64_MAX;
+    rc = t->ops->nodes(t->store, keeper_saw_node, &s, &why);
+    for (node = s.dead; rc == TAKO_OK && node; node = node->next)
+        rc = keeper_take_back(t, &s, node->id, &why);
+    if (rc != TAKO_OK)
+        t->ops->rollback(t->store);
+    else
+        rc = t->ops->commit(t->store, &why);
+    if (rc == TAKO_OK)
+        keeper_announce(t, &s);
+out:
+    t->pump.foreign_due_us = rc == TAKO_OK ? s.due_us : s.now_us + TAKO__SAFETY_US;
+    if (rc != TAKO_OK) {
+        if (rc == TAKO_ENOMEM)
+            (void)tako__nomem(&why);
+        (void)tako__context(&why, rc, "taking back the jobs of dead nodes");
+        tako__log(&t->host, TAKO_LOG_WARN, "keeper", "%s", why.message);
+        if (err)
+            *err = why;
+    }
+    keeper_scan_nodes_free(&s);
+    while ((job = s.jobs) != NULL) {
+        s.jobs = job->next;
+        tako__buf_free(&job->result);
+        tako__free(&t->host, job);
+    }
+    return rc;
+}
+
+/* ---- other nodes ---------------------------------------------------------------------------------- */
+
+static int keeper_saw_cancel(void *ctx, const tako_row *row)
+{
+    tako *t = ctx;
+    struct tako__run *run;
+
+    pthread_mutex_lock(&t->lock);
+    for (run = t->runs; run; run = run->next_all)
+        if (strcmp(run->id, row->id) == 0 && run->why != TAKO__STOP_CANCEL)
+            tako__run_stop_locked(run, TAKO__STOP_CANCEL);
+    pthread_mutex_unlock(&t->lock);
+    return 0;
+}
+
+void tako__keeper_cancels(tako *t)
+{
+    tako_error err;
+
+    if (!t->pump.look_cancels)
+        return;
+    t->pump.look_cancels = false;
+    if (t->ops->cancel_requests(t->store, t->node.text, keeper_saw_cancel, t, &err) != TAKO_OK)
+        tako__log(&t->host, TAKO_LOG_WARN, "keeper", "looking for cancels: %s", err.message);
+}
+
+static int keeper_saw_ended(void *ctx, const tako_row *row)
+{
+    tako *t = ctx;
+
+    if (!tako_status_terminal(row->status))
+        return 0;
+    pthread_mutex_lock(&t->lock);
+    tako__waiters_wake_locked(t, row->id);
+    pthread_mutex_unlock(&t->lock);
+    return 0;
+}
+
+void tako__keeper_waiters(tako *t)
+{
+    struct tako__waiter *w;
+    const char **ids;
+    char (*texts)[65];
+    size_t n = 0, room = 0;
+    tako_error err;
+
+    pthread_mutex_lock(&t->lock);
+    for (w = t->waiters; w; w = w->next)
+        room++;
+    pthread_mutex_unlock(&t->lock);
+    if (room == 0)
+        return;
+    ids = tako__array(&t->host, room, sizeof *ids);
+    texts = tako__array(&t->host, room, sizeof *texts);
+    pthread_mutex_lock(&t->lock);
+    if (!ids || !texts)
+        tako__waiters_wake_locked(t, NULL); /* let them look themselves */
+    for (w = t->waiters; ids && texts && w && n < room; w = w->next) {
+        (void)snprintf(texts[n], sizeof texts[n], "%s", w->id);
+        ids[n] = texts[n];
+        n++;
+    }
+    pthread_mutex_unlock(&t->lock);
+    if (n && t->ops->get(t->store, ids, n, keeper_saw_ended, t, &err) != TAKO_OK)
+        tako__log(&t->host, TAKO_LOG_WARN, "keeper", "looking for ended jobs: %s", err.message);
+    tako__free(&t->host, ids);
+    tako__free(&t->host, texts);
+}
+
+void tako__keeper_look(tako *t)
+{
+    int64_t mono = tako__mono_us(), now_us = tako__now_us(&t->host);
+
+    t->pump.safety_mono = mono;
+    pthread_mutex_lock(&t->lock);
+    t->claim_due = true;
+    t->pump.prefetch_dry = false;
+    t->pump.look_cancels = t->n_runs > 0;
+    pthread_mutex_unlock(&t->lock);
+    tako__keeper_cancels(t);
+    tako__keeper_waiters(t);
+    /* A node that has just appeared may die: know when its lease ends. */
+    if (mono - t->pump.recovered_mono >= TAKO__SAFETY_US)
+        (void)tako__keeper_recover(t, NULL);
+    else if (now_us + TAKO__SAFETY_US < t->pump.foreign_due_us)
+        t->pump.foreign_due_us = now_us + TAKO__SAFETY_US;
+}
+
+/* ---- this node --------------------------------------------------------------------------------------- */
+
+void tako__keeper_unprefetch_locked(tako *t, int64_t now_mono, bool all)
+{
+    struct tako__run *run;
+
+    if (!t->ready)
+        return;
+    if (!all) {
+        if (t->n_idle || now_mono - t->ready->claimed_mono < TAKO__PREFETCH_STALE_US)
+            return;
+        t->handler_us = TAKO__PREFETCH_STALE_US; /* they are not short: no more in advance */
+    }
+    while ((run = t->ready) != NULL) {
+        t->ready = run->next;
+        run->status = TAKO_QUEUED;
+        run->run_at_us = run->row.run_at_us;
+        tako__pump_end_run_locked(t, run);
+    }
+    t->ready_end = &t->ready;
+    t->n_ready = 0;
+}
+
+static void keeper_sooner(int64_t *best, int64_t in_us)
+{
+    if (in_us < 0)
+        in_us = 0;
+    if (*best < 0 || in_us < *best)
+        *best = in_us;
+}
+
+int64_t tako__keeper_sleep_locked(tako *t, int64_t now_us, int64_t now_mono)
+{
+    int64_t best = -1;
+    bool can_claim = t->phase == TAKO__STARTED && t->pump.n_types && t->crew_size > t->n_running &&
+                     t->n_ready == 0 && t->workers > 0;
+
+    if (t->intake || (t->ended && !t->pump.trouble) || t->pump_leave ||
+        (can_claim && t->claim_due && !t->pump.trouble))
+        return 0;
+    /* Instants of the host's clock. */
+    if (can_claim && t->next_due_us != INT64_MAX && !t->pump.trouble)
+        keeper_sooner(&best, t->next_due_us - now_us);
+    if (t->n_runs && !t->pump.trouble)
+        keeper_sooner(&best, t->pump.lease_until_us - t->lease_us * 2 / 3 - now_us);
+    if (t->pump.foreign_due_us != INT64_MAX)
+        keeper_sooner(&best, t->pump.foreign_due_us - now_us);
+    if (t->lent_clock && best > TAKO__SAFETY_US)
+        best = TAKO__SAFETY_US;
+    /* Instants of the monotonic clock. */
+    if (t->pump.trouble)
+        keeper_sooner(&best, t->pump.retry_mono - now_mono);
+    if (t->ready)
+        keeper_sooner(&best, t->ready->claimed_mono + TAKO__PREFETCH_STALE_US - now_mono);
+    if (t->watch_fd < 0 && (t->waiters || t->n_runs || can_claim))
+        keeper_sooner(&best, t->pump.safety_mono + TAKO__SAFETY_US - now_mono);
+    return best;
+}
