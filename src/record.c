@@ -267,6 +267,7 @@ static int record_read_result(tako_record *rec, tako_error *err)
 {
     const struct tako__json *doc = rec->result_doc;
     struct tako__result *result = &rec->result;
+    const char *fault = NULL;
     int rc;
 
     if (!record_verdict(tako__json_str(doc, "verdict", ""), &result->verdict))
@@ -276,9 +277,12 @@ static int record_read_result(tako_record *rec, tako_error *err)
         !record_read_hash(doc, "output", &result->output_hash))
         return record_corrupt(err, rec, "a hash in its result");
     result->isolation = tako__json_str(doc, "isolation", NULL);
-    if (result->isolation &&
-        tako__json_object_fault(&rec->host, result->isolation, strlen(result->isolation),
-                                RECORD_ISOLATION_DEPTH, NULL))
+    if (result->isolation)
+        fault = tako__json_object_fault(&rec->host, result->isolation, strlen(result->isolation),
+                                        RECORD_ISOLATION_DEPTH, NULL);
+    if (tako__json_fault_is_memory(fault))
+        return tako__nomem(err);
+    if (fault)
         return record_corrupt(err, rec, "its isolation");
     result->exit_code = record_read_int(doc, "exit_code", -1);
     result->signal = record_read_int(doc, "signal", 0);
