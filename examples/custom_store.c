@@ -51,7 +51,7 @@ typedef struct store {
     size_t n_jobs_was, n_blobs_was, n_nodes_was;
 } store;
 
-static int fail(tako_error *err, int code, const char *text)
+static int refuse(tako_error *err, int code, const char *text)
 {
     if (err != NULL) {
         err->code = code;
@@ -63,7 +63,7 @@ static int fail(tako_error *err, int code, const char *text)
 
 static int no_memory(tako_error *err)
 {
-    return fail(err, TAKO_ENOMEM, "out of memory");
+    return refuse(err, TAKO_ENOMEM, "out of memory");
 }
 
 static char *copy(const void *data, size_t len) /* with a NUL behind it */
@@ -180,7 +180,7 @@ static int store_begin(void *self, tako_error *err)
     pthread_mutex_lock(&s->lock);
     if (s->open) {
         pthread_mutex_unlock(&s->lock);
-        return fail(err, TAKO_ESTATE, "a transaction is open already");
+        return refuse(err, TAKO_ESTATE, "a transaction is open already");
     }
     s->open = 1;
     s->n_jobs_was = s->n_jobs;
@@ -251,7 +251,7 @@ static int store_put_blobs(void *self, const tako_blob *blobs, size_t count, tak
         c = &s->blobs[s->n_blobs];
         c->len = blobs[i].len;
         if (!put(c->sha256, sizeof c->sha256, blobs[i].sha256))
-            return fail(err, TAKO_EINVAL, "a blob is named by 64 hexadecimal digits");
+            return refuse(err, TAKO_EINVAL, "a blob is named by 64 hexadecimal digits");
         c->data = copy(blobs[i].data, blobs[i].len);
         if (c->data == NULL)
             return no_memory(err);
@@ -289,7 +289,7 @@ static int store_insert(void *self, const tako_row *rows, size_t count, int *res
         s->jobs = all;
         s->jobs[s->n_jobs++] = j;
         if (!put(j->id, ID, rows[i].id) || !put(j->type, ID, rows[i].type))
-            return fail(err, TAKO_EINVAL, "an id or type has at most 64 bytes");
+            return refuse(err, TAKO_EINVAL, "an id or type has at most 64 bytes");
     }
     return TAKO_OK;
 }
@@ -322,7 +322,7 @@ static int store_claim(void *self, const tako_claim *what, tako_row_fn *got, voi
         if (!job_touch(s, j))
             return no_memory(err);
         if (!put(j->node, NAME, what->node))
-            return fail(err, TAKO_EINVAL, "the name of a node is too long");
+            return refuse(err, TAKO_EINVAL, "the name of a node is too long");
         j->row.status = TAKO_RUNNING;
         j->row.attempt++;
         j->row.started_us = what->now_us;
@@ -413,9 +413,9 @@ static int store_put_node(void *self, const tako_node *what, tako_error *err)
     size_t i = node_index(s, what->id);
 
     if (i == NODES)
-        return fail(err, TAKO_EFULL, "too many nodes");
+        return refuse(err, TAKO_EFULL, "too many nodes");
     if (!put(s->nodes[i].id, NAME, what->id) || !put(s->nodes[i].identity, NAME, what->identity))
-        return fail(err, TAKO_EINVAL, "the name of a node is too long");
+        return refuse(err, TAKO_EINVAL, "the name of a node is too long");
     s->nodes[i].expires_us = what->expires_us;
     if (i == s->n_nodes)
         s->n_nodes++;
@@ -483,7 +483,7 @@ static int store_list(void *self, const tako_filter *filter, tako_row_fn *got, v
         job *j = job_find(s, filter->after);
 
         if (j == NULL)
-            rc = fail(err, TAKO_ENOTFOUND, "the record to list after does not exist");
+            rc = refuse(err, TAKO_ENOTFOUND, "the record to list after does not exist");
         else
             last = &j->row;
     }
@@ -514,7 +514,7 @@ static int store_get_blob(void *self, const char *sha256, tako_bytes_fn *got, vo
 
     pthread_mutex_lock(&s->lock);
     c = content_find(s, sha256);
-    rc = c != NULL ? got(ctx, c->data, c->len) : fail(err, TAKO_ENOTFOUND, "no such content");
+    rc = c != NULL ? got(ctx, c->data, c->len) : refuse(err, TAKO_ENOTFOUND, "no such content");
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
