@@ -446,6 +446,10 @@ static void classify_exit(struct tako__class *out, const struct tako__outcome *f
     out->phase = "execution";
     classify_read(text, len, &found);
     line = found.ending.text ? found.ending : found.known.text ? found.known : found.last;
+    while (line.len && classify_space(line.text[0])) {
+        line.text++;
+        line.len--;
+    }
     if ((found.ending.text || found.known.text) && classify_class(&line, &name, &n)) {
         if (found.ending.text)
             is = classify_lookup(classify_guarded, TAKO__LEN(classify_guarded), name, n);
@@ -480,7 +484,7 @@ void tako__classify(struct tako__class *out, const struct tako__outcome *facts, 
         else if (message[0]) /* a handler said why */
             classify_set(out, TAKO_FAILED, "runtime_error", "execution", message);
         else
-            classify_exit(out, facts, stderr_text, stderr_len);
+            classify_exit(out, facts, stderr_len ? stderr_text : "", stderr_len);
         return;
     case TAKO_VERDICT_SIGNAL:
         classify_signal(out, facts->signal);

@@ -21,6 +21,7 @@ struct json_key {
     size_t at;       /* first byte after the opening quote */
     size_t raw;      /* bytes up to the closing quote */
     size_t decoded;  /* bytes once the escapes are resolved */
+    uint32_t hash;   /* of those bytes; only to tell most keys apart quickly */
 };
 
 struct json_scan {
@@ -122,8 +123,8 @@ static const char *json_string(struct json_scan *s, struct json_key *key)
 {
     const char *fault;
     char scratch[4];
-    uint32_t code;
-    size_t step, start = s->at;
+    uint32_t code, hash = 2166136261u; /* FNV-1a */
+    size_t step, n, i, start = s->at;
     unsigned char c;
 
     s->at++;
@@ -133,6 +134,7 @@ static const char *json_string(struct json_scan *s, struct json_key *key)
         c = (unsigned char)s->text[s->at];
         if (c == '"') {
             key->raw = s->at - key->at;
+            key->hash = hash;
             s->at++;
             return NULL;
         }
@@ -141,6 +143,7 @@ static const char *json_string(struct json_scan *s, struct json_key *key)
         if (c < 0x20)
             return "a string has a control character that is not escaped";
         if (c != '\\') {
+            hash = (hash ^ c) * 16777619u;
             key->decoded++;
             s->at++;
             continue;
@@ -148,7 +151,10 @@ static const char *json_string(struct json_scan *s, struct json_key *key)
         step = json_escape(s->text + s->at + 1, s->len - s->at - 1, &code, &fault);
         if (step == 0)
             return fault;
-        key->decoded += json_utf8(code, scratch);
+        n = json_utf8(code, scratch);
+        for (i = 0; i < n; i++)
+            hash = (hash ^ (unsigned char)scratch[i]) * 16777619u;
+        key->decoded += n;
         s->at += 1 + step;
     }
     s->at = start;
@@ -180,7 +186,7 @@ static unsigned char json_next_byte(struct json_reader *r)
     return (unsigned char)r->pending[0];
 }
 
-/* Any total order will do: by length, then by content. 0 = the same key. */
+/* Any total order will do: by hash, by length, then by content. 0 = the same key. */
 static int json_key_compare(const char *text, const struct json_key *a, const struct json_key *b)
 {
     struct json_reader ra = {text + a->at, text + a->at + a->raw, {0}, 0, 0};
@@ -188,6 +194,8 @@ static int json_key_compare(const char *text, const struct json_key *a, const st
     unsigned char ca, cb;
     size_t i;
 
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
     if (a->decoded != b->decoded)
         return a->decoded < b->decoded ? -1 : 1;
     if (a->raw == a->decoded && b->raw == b->decoded)
