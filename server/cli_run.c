@@ -48,6 +48,9 @@ struct run_state {
     int write_errno;  /* why output could not be written, or 0 */
 
     pthread_mutex_t screen; /* over the terminal; taken alone */
+    bool hold;              /* warnings wait: a refusal would only repeat them */
+    char *held[8];
+    size_t n_held;
     bool shown;             /* a status line is there */
     bool mid_line;          /* the job's output stopped inside a line: no room for one */
 };
@@ -244,7 +247,8 @@ static void run_output(void *ctx, const char *id, int stream, const void *data, 
     }
 }
 
-/* A tako_log_fn: cli_log that clears the status line first. */
+/* A tako_log_fn: cli_log that clears the status line first. The engine warns at its start when
+ * no sandbox can be made; for one job that is said once, as the reason of its refusal. */
 static void run_log(void *ctx, tako_level level, const char *module, const char *message)
 {
     struct run_state *s = ctx;
@@ -252,8 +256,29 @@ static void run_log(void *ctx, tako_level level, const char *module, const char 
     if (level != TAKO_LOG_ERROR && level != TAKO_LOG_WARN)
         return;
     pthread_mutex_lock(&s->screen);
+    if (s->hold && level == TAKO_LOG_WARN &&
+        s->n_held < sizeof s->held / sizeof s->held[0] &&
+        asprintf(&s->held[s->n_held], "warning: %s: %s", module, message) >= 0) {
+        s->n_held++;
+    } else {
+        run_erase(s);
+        cli_log(NULL, level, module, message);
+    }
+    pthread_mutex_unlock(&s->screen);
+}
+
+/* The held warnings are printed, or dropped; new ones are printed at once from now on. */
+static void run_release(struct run_state *s, bool print)
+{
+    pthread_mutex_lock(&s->screen);
     run_erase(s);
-    cli_log(NULL, level, module, message);
+    for (size_t i = 0; i < s->n_held; i++) {
+        if (print)
+            cli_say("%s", s->held[i]);
+        free(s->held[i]);
+    }
+    s->n_held = 0;
+    s->hold = false;
     pthread_mutex_unlock(&s->screen);
 }
 
@@ -336,6 +361,11 @@ static bool run_material_read(struct run_material *m, const struct cli_args *arg
 
     if (!cli_read_file(path, "code", TAKO_CODE_MAX, &m->code, &m->job.code_len))
         return false;
+    if (memchr(m->code, '\0', m->job.code_len)) {
+        cli_say("%s: the code has a NUL byte: this is no Python text",
+                path ? path : "standard input");
+        return false;
+    }
     m->job.code = m->code;
     m->job.input = args->input;
     if (args->input && args->input[0] == '@') {
@@ -461,6 +491,7 @@ static tako_record *run_job(struct run_state *s, const tako_job *job, const tako
             s->id = id;
         pthread_mutex_unlock(&s->lock);
     }
+    run_release(s, rc != TAKO_EEXEC);
     if (rc == TAKO_OK) {
         run_phase_set(s, RUN_WAITING);
         rc = tako_wait(s->t, s->id.text, -1, &rec, &err);
@@ -502,6 +533,7 @@ int cli_run(const struct cli_args *args)
     memset(&state, 0, sizeof state);
     memset(&material, 0, sizeof material);
     state.pass = !args->json;
+    state.hold = true;
     state.wake = state.mute = state.signals = -1;
     pthread_mutex_init(&state.lock, NULL);
     pthread_mutex_init(&state.screen, NULL);
