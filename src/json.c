@@ -528,6 +528,11 @@ static const cJSON *json_node(const struct tako__json *value)
     return (const cJSON *)(const void *)value;
 }
 
+static const struct tako__json *json_value_of(const cJSON *node)
+{
+    return (const struct tako__json *)(const void *)node;
+}
+
 struct tako__json *tako__json_parse(const tako_host *host, const char *text, size_t len,
                                     tako_error *err)
 {
@@ -561,8 +566,7 @@ const struct tako__json *tako__json_get(const struct tako__json *obj, const char
 {
     if (!obj || !cJSON_IsObject(json_node(obj)))
         return NULL;
-    return (const struct tako__json *)(const void *)cJSON_GetObjectItemCaseSensitive(json_node(obj),
-                                                                                     key);
+    return json_value_of(cJSON_GetObjectItemCaseSensitive(json_node(obj), key));
 }
 
 const char *tako__json_str(const struct tako__json *obj, const char *key, const char *fallback)
@@ -581,7 +585,9 @@ int64_t tako__json_int(const struct tako__json *obj, const char *key, int64_t fa
     if (!cJSON_IsNumber(item) || !(item->valuedouble >= -limit && item->valuedouble <= limit))
         return fallback;
     value = (int64_t)item->valuedouble;
-    return (double)value < item->valuedouble || (double)value > item->valuedouble ? fallback : value;
+    if ((double)value < item->valuedouble || (double)value > item->valuedouble)
+        return fallback; /* it had a fraction */
+    return value;
 }
 
 bool tako__json_bool(const struct tako__json *obj, const char *key, bool fallback)
@@ -602,7 +608,7 @@ const struct tako__json *tako__json_at(const struct tako__json *array, size_t in
 {
     if (index >= tako__json_count(array))
         return NULL;
-    return (const struct tako__json *)(const void *)cJSON_GetArrayItem(json_node(array), (int)index);
+    return json_value_of(cJSON_GetArrayItem(json_node(array), (int)index));
 }
 
 void tako__json_put_key(struct tako__buf *out, const char *key)

@@ -179,7 +179,8 @@ void tako__identity(char out[160])
 
     /* A /proc of another pid namespace shows another number than getpid(), or nothing. */
     if (!os_machine(machine) || tako__read_small("/proc/self/stat", stat, sizeof stat) <= 0 ||
-        strtol(stat, NULL, 10) != (long)getpid() || !os_parse_stat(stat, &state, &threads, &start)) {
+        strtol(stat, NULL, 10) != (long)getpid() ||
+        !os_parse_stat(stat, &state, &threads, &start)) {
         (void)snprintf(out, 160, "unknown:0:%ld:0", (long)getpid());
         return;
     }

@@ -79,7 +79,8 @@ static const char *wire_phase(const tako_record *rec)
 static void wire_timing(struct tako__buf *out, const tako_record *rec)
 {
     int64_t setup = tako__record_setup_us(rec), wall = tako_record_wall_us(rec);
-    int64_t startup_ms = setup / 1000, execution_ms = wall / 1000;
+    int64_t startup_ms = setup < 0 ? 0 : setup / 1000;
+    int64_t execution_ms = wall < 0 ? 0 : wall / 1000;
 
     if (setup < 0 && wall < 0) {
         wire_null(out, "timing");
@@ -91,7 +92,7 @@ static void wire_timing(struct tako__buf *out, const tako_record *rec)
     tako__json_put_int(out, "dep_install_ms", 0);
     wire_count(out, "execution_ms", execution_ms, wall >= 0);
     /* the sum of what is shown, so that a reader's own addition agrees */
-    tako__json_put_int(out, "total_ms", (setup < 0 ? 0 : startup_ms) + (wall < 0 ? 0 : execution_ms));
+    tako__json_put_int(out, "total_ms", startup_ms + execution_ms);
     tako__json_put_str(out, "phase_at_exit", wire_phase(rec));
     tako__buf_puts(out, "}");
 }

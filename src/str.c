@@ -346,7 +346,8 @@ const char *tako__artifact_name_fault(const char *name, size_t len)
         c = (unsigned char)name[i];
         if (c == '/' || c == '\\')
             return "the name contains '/' or '\\'";
-        if (c < 0x20 || c == 0x7F || (c == 0xC2 && i + 1 < len && (unsigned char)name[i + 1] < 0xA0))
+        if (c < 0x20 || c == 0x7F ||
+            (c == 0xC2 && i + 1 < len && (unsigned char)name[i + 1] < 0xA0))
             return "the name contains a control character";
     }
     if (tako__utf8_check(name, len) != len)

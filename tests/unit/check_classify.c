@@ -19,7 +19,7 @@ static struct tako__class classify_one(const struct tako__outcome *facts, int64_
     return c;
 }
 
-/* ---- kernel facts ----------------------------------------------------------------------------- */
+/* ---- kernel facts ------------------------------------------------------------------------ */
 
 /* Text that would mislead anything that looks for words. */
 #define LIES "MemoryError\nKilled\nout of memory\nPermission denied\nValueError: x\n"
@@ -124,9 +124,11 @@ START_TEST(time_limits_are_printed_in_seconds)
 }
 END_TEST
 
-/* ---- text ------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------- */
 
-#define TB "Traceback (most recent call last):\n  File \"/code/main.py\", line 1, in <module>\n    x()\n"
+#define TB                                 \
+    "Traceback (most recent call last):\n" \
+    "  File \"/code/main.py\", line 1, in <module>\n    x()\n"
 
 static const struct {
     const char *text, *type, *message;
@@ -189,8 +191,8 @@ static const struct {
      "syntax_error", "SyntaxError: '(' was never closed"},
     {"  File \"/code/main.py\", line 2\n    x\nIndentationError: unexpected indent\n",
      "syntax_error", "IndentationError: unexpected indent"},
-    {TB "  File \"<string>\", line 1\n    a b\n      ^\nSyntaxError: invalid syntax\n", "syntax_error",
-     "SyntaxError: invalid syntax"},
+    {TB "  File \"<string>\", line 1\n    a b\n      ^\nSyntaxError: invalid syntax\n",
+     "syntax_error", "SyntaxError: invalid syntax"},
     /* the last of several tracebacks counts */
     {TB "KeyError: 1\n\nDuring handling of the above exception, another exception occurred:\n\n" TB
         "ValueError: second\n",
@@ -362,7 +364,7 @@ START_TEST(hostile_stderr_is_survived)
 }
 END_TEST
 
-/* ---- the sanitiser ---------------------------------------------------------------------------- */
+/* ---- the sanitiser ----------------------------------------------------------------------- */
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -433,7 +435,7 @@ START_TEST(the_sanitiser_keeps_to_its_room)
 }
 END_TEST
 
-/* ---- the cap ------------------------------------------------------------------------------------ */
+/* ---- the cap ----------------------------------------------------------------------------- */
 
 static tako_host classify_host(struct fault_alloc *f)
 {

@@ -19,7 +19,7 @@ static tako_host json_host(struct fault_alloc *f)
     return host;
 }
 
-/* ---- what is accepted ----------------------------------------------------------------------- */
+/* ---- what is accepted -------------------------------------------------------------------- */
 
 static const char *const json_good[] = {
     "{}",
@@ -52,7 +52,7 @@ START_TEST(good_objects_have_no_fault)
 }
 END_TEST
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused --------------------------------------------------------------------- */
 
 static const struct {
     const char *text;
@@ -345,7 +345,7 @@ START_TEST(without_memory_the_fault_says_so)
 }
 END_TEST
 
-/* ---- reading and writing our own --------------------------------------------------------------- */
+/* ---- reading and writing our own --------------------------------------------------------- */
 
 START_TEST(documents_are_read_by_key_and_type)
 {
@@ -416,8 +416,8 @@ START_TEST(members_are_written_with_commas_between)
     tako__json_put_bool(&b, "t", true);
     tako__json_put_bool(&b, "f", false);
     tako__buf_puts(&b, "}");
-    ck_assert_str_eq(b.data, "{\"a\":\"{\",\"o\":{\"n\":-9223372036854775808},\"z\":null,\"t\":true,"
-                             "\"f\":false}");
+    ck_assert_str_eq(b.data, "{\"a\":\"{\",\"o\":{\"n\":-9223372036854775808},\"z\":null,"
+                             "\"t\":true,\"f\":false}");
     tako__buf_free(&b);
 }
 END_TEST

@@ -43,7 +43,7 @@ static tako_row record_row(const char *spec, const char *result)
     return row;
 }
 
-/* ---- states ------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------ */
 
 START_TEST(names_of_states_and_verdicts)
 {
@@ -79,7 +79,7 @@ START_TEST(only_the_moves_of_the_table_are_allowed)
 }
 END_TEST
 
-/* ---- documents ------------------------------------------------------------------------------ */
+/* ---- documents --------------------------------------------------------------------------- */
 
 static void record_print_full(struct tako__buf *spec_text, struct tako__buf *result_text)
 {
@@ -235,7 +235,8 @@ START_TEST(unknown_keys_of_a_newer_version_are_ignored)
     tako_record *rec;
     tako_row row = record_row(
         "{\"timeout_ms\":1,\"memory_bytes\":0,\"new\":{\"a\":[1]},\"Code\":5}",
-        "{\"verdict\":\"exit\",\"exit_code\":0,\"new\":[],\"artifacts\":[{\"name\":\"a\",\"bytes\":1,"
+        "{\"verdict\":\"exit\",\"exit_code\":0,\"new\":[],"
+        "\"artifacts\":[{\"name\":\"a\",\"bytes\":1,"
         "\"sha256\":\"" HASH_A "\",\"content_type\":\"text/plain\"}]}");
 
     ck_assert_int_eq(tako__record_make(&rec, &host, &row, NULL), TAKO_OK);
@@ -426,7 +427,7 @@ START_TEST(duration_is_known_once_it_started_and_ended)
 }
 END_TEST
 
-/* ---- on the wire ------------------------------------------------------------------------------ */
+/* ---- on the wire ------------------------------------------------------------------------- */
 
 static void record_expect(const tako_host *host, const tako_row *row, bool content, bool full,
                           const char *want)
@@ -507,7 +508,8 @@ START_TEST(a_failed_job_prints_everything)
         "\"phase_at_exit\":\"execution\"},\"runtime\":\"native\","
         "\"job_ref\":\"default@latest\","
         "\"artifacts\":[{\"name\":\"result.json\",\"size_bytes\":7,\"sha256\":\"" HASH_C
-        "\",\"content_type\":null},{\"name\":\"pl\xC3\xB6t.png\",\"size_bytes\":0,\"sha256\":\"" HASH_A
+        "\",\"content_type\":null},"
+        "{\"name\":\"pl\xC3\xB6t.png\",\"size_bytes\":0,\"sha256\":\"" HASH_A
         "\",\"content_type\":null}],"
         "\"input_artifacts\":[{\"name\":\"in put.csv\",\"size_bytes\":12,\"sha256\":\"" HASH_C
         "\",\"content_type\":null}],"
