@@ -31,7 +31,7 @@
 #define SQLITE_STORE_PATH_MAX 480        /* SQLite itself stops at 512 for the resolved path */
 #define SQLITE_STORE_PATIENCE_US 5000000 /* how long a lock of another process is waited for */
 #define SQLITE_STORE_NAP_MAX_US 4000     /* between two looks at such a lock */
-#define SQLITE_STORE_WAL_FRAMES 2000     /* checkpoint when the log has grown by so many pages */
+#define SQLITE_STORE_WAL_FRAMES 4000     /* checkpoint when the log has grown by so many pages */
 #define SQLITE_STORE_WAL_ALARM 65536     /* pages: some reader keeps the log from restarting */
 #define SQLITE_STORE_CHECKPOINT_US 20000 /* how long a checkpoint waits for readers */
 
