@@ -559,7 +559,7 @@ int tako_start(tako *t, tako_error *err)
     rc = tako__enter(t, "tako_start", TAKO__BEFORE_START, err);
     if (rc != TAKO_OK)
         return rc;
-    tako__pump_take(t);
+    tako__pump_take(t); /* two starts at once: the second one finds it started */
     pthread_mutex_lock(&t->lock);
     if (t->phase != TAKO__OPENED)
         rc = TAKO_ESTATE;

@@ -785,6 +785,8 @@ int tako__pump_cycle(tako *t, int claim, tako_error *err)
         rc = rc < 0 ? rc : pump_transact(t, &b, &why);
     while (rc == PUMP_AGAIN);
     if (rc != TAKO_OK) {
+        if (!why.message[0]) /* it came from a callback of ours, through the store */
+            (void)tako__fail(&why, rc, "%s", tako_strerror(rc));
         if (err)
             *err = why;
         if (!(b.ended || b.claim || b.prefetch || b.renew)) {
@@ -827,7 +829,7 @@ void tako__pump_release(tako *t)
 {
     pthread_mutex_lock(&t->lock);
     t->pump_held = false;
-    if (t->pump_wanted)
+    if (t->pump_wanted || t->has_pump_thread)
         pthread_cond_broadcast(&t->turn);
     else if (t->intake)
         tako__word_wake(&t->ack[t->batch & 1], 1);
@@ -970,6 +972,20 @@ bool tako__pump_watch(tako *t, int64_t timeout_us)
     return true;
 }
 
+/* The engine's thread lets those go first who want the role itself. */
+static void pump_yield(tako *t)
+{
+    pthread_mutex_lock(&t->lock);
+    if (t->pump_wanted) {
+        t->pump_held = false;
+        pthread_cond_broadcast(&t->turn);
+        while (t->pump_held || t->pump_wanted)
+            pthread_cond_wait(&t->turn, &t->lock);
+        t->pump_held = true;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
 void *tako__pump_main(void *engine)
 {
     tako *t = engine;
@@ -977,6 +993,7 @@ void *tako__pump_main(void *engine)
 
     tako__pump_take(t);
     while (!leave) {
+        pump_yield(t);
         if (tako__pump_cycle(t, -1, NULL) == TAKO_OK)
             tako__keeper_cancels(t);
         pthread_mutex_lock(&t->lock);
