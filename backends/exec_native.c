@@ -168,7 +168,8 @@ static void run_read_status(struct run *r)
     while (read(r->box.status[0], &status, sizeof(status)) == (ssize_t)sizeof(status)) {
         if (status.kind == NATIVE_STATUS_STARTED && !r->started.kind) {
             r->started = status;
-            r->deadline_us = status.at_ns / 1000 + r->task->timeout_ms * 1000;
+            if (r->cause == TAKO_VERDICT_NONE)
+                r->deadline_us = status.at_ns / 1000 + r->task->timeout_ms * 1000;
         } else if (status.kind == NATIVE_STATUS_FAILED && !r->failed.kind) {
             r->failed = status;
         } else if (!r->ended.kind) {

@@ -180,16 +180,26 @@ NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job
     }
 }
 
-/* Kills all that is left, in one atomic sweep (kill(2) with -1 from pid 1), and counts it. */
+/* Kills all that is left and counts it. One sweep of kill(2) with -1 is atomic; it is repeated for
+ * a job that had not changed its user yet, which this init may not signal until it has. */
 NATIVE_INLINE void native_init_clear(volatile struct native_status *status)
 {
+    volatile struct native_kernel_time pause;
     struct native_kernel_rusage usage;
+    long got;
 
     status->at_ns = native_init_now();
     status->survivors = 0;
-    NATIVE_SYS2(SYS_kill, -1, NATIVE_SIGKILL);
-    while (NATIVE_SYS4(SYS_wait4, -1, 0, 0, 0) > 0)
-        status->survivors++;
+    do {
+        NATIVE_SYS2(SYS_kill, -1, NATIVE_SIGKILL);
+        got = NATIVE_SYS4(SYS_wait4, -1, 0, NATIVE_WNOHANG, 0);
+        if (got > 0)
+            status->survivors++;
+        pause.sec = 0;
+        pause.nsec = 200000;
+        if (got == 0)
+            NATIVE_SYS2(SYS_nanosleep, NATIVE_PTR(&pause), 0);
+    } while (got >= 0);
     usage.user_sec = usage.user_usec = usage.sys_sec = usage.sys_usec = usage.max_rss_kb = 0;
     NATIVE_SYS2(SYS_getrusage, -1, NATIVE_PTR(&usage)); /* RUSAGE_CHILDREN */
     status->cpu_us = (usage.user_sec + usage.sys_sec) * 1000000 + usage.user_usec + usage.sys_usec;

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum probe_layer {
@@ -183,6 +184,9 @@ static bool probe_give_up(struct native *n, int step, int error)
 
 static const char *probe_remedy(const struct native *n, int step, int error)
 {
+    if (step == NATIVE_STEP_IDMAP && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1)
+        return "this process changed its user and is not dumpable, so it may not map ids: call "
+               "prctl(PR_SET_DUMPABLE, 1) after dropping privileges";
     if ((step == NATIVE_STEP_CLONE || step == NATIVE_STEP_IDMAP) && !n->privileged)
         return "allow user namespaces for this user: sysctl user.max_user_namespaces, "
                "kernel.unprivileged_userns_clone=1 (Debian), "
