@@ -223,6 +223,45 @@ static void records_field(const char *name, const char *value)
     putchar('\n');
 }
 
+/* The next string of a compact JSON object, without its quotes and with its escapes as they
+ * stand. False at the end. */
+static bool records_json_next(const char **at, const char **text, size_t *len)
+{
+    const char *p = strchr(*at, '"');
+
+    if (!p)
+        return false;
+    *text = ++p;
+    while (*p && *p != '"')
+        p += *p == '\\' && p[1] ? 2 : 1;
+    *len = (size_t)(p - *text);
+    *at = *p ? p + 1 : p;
+    return true;
+}
+
+/* Only what was not at full strength: an object of layers, each "on" or "weaker: why". */
+static void records_isolation(const char *json)
+{
+    const char *name, *state, *at = json;
+    size_t name_len, state_len;
+    bool all = true;
+
+    if (!json)
+        return;
+    while (records_json_next(&at, &name, &name_len) && records_json_next(&at, &state, &state_len)) {
+        if (state_len == 2 && memcmp(state, "on", 2) == 0)
+            continue;
+        printf("%-15s", all ? "isolation" : "");
+        cli_print_safe(stdout, name, name_len, false);
+        putchar(' ');
+        cli_print_safe(stdout, state, state_len, false);
+        putchar('\n');
+        all = false;
+    }
+    if (all)
+        printf("%-15severy layer on\n", "isolation");
+}
+
 /* Raw when piped, so that it can be worked on; harmless on a terminal. */
 static void records_stream(const char *name, const char *data, size_t len, int64_t written,
                            bool truncated)
@@ -307,7 +346,7 @@ static void records_page_print(const tako_record *rec)
     records_numbers(rec);
     records_field("runtime", tako_record_runtime(rec));
     records_field("node", tako_record_node(rec));
-    records_field("isolation", tako_record_isolation(rec));
+    records_isolation(tako_record_isolation(rec));
     records_field("code", tako_record_code_hash(rec));
     records_field("input", tako_record_input_hash(rec));
     records_field("correlation", tako_record_correlation_id(rec));

@@ -38,12 +38,15 @@ struct run_state {
     int mute;     /* eventfd: readable once output is to be dropped */
     int64_t began_ms;
     pthread_t watcher;
+    pthread_t canceller; /* started by the watcher: a locked store may keep a cancel waiting, */
+    bool has_canceller;  /* and a second signal must still be seen */
 
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t moved; /* the phase went past RUN_SUBMITTING */
     enum run_phase phase;
     tako_id id;
     bool interrupted; /* a signal came */
+    int64_t interrupted_ms;
     bool cancelling;  /* tako_cancel was called for it */
     int write_errno;  /* why output could not be written, or 0 */
 
@@ -115,14 +118,16 @@ static void run_progress(struct run_state *s)
     pthread_mutex_unlock(&s->screen);
 }
 
-static void run_cancel(struct run_state *s)
+static void *run_cancel(void *ctx)
 {
+    struct run_state *s = ctx;
     tako_error err;
 
     run_ring(s->mute);
     /* ESTATE: it ended by itself just now, and its record will say how. */
     if (tako_cancel(s->t, s->id.text, &err) != TAKO_OK && err.code != TAKO_ESTATE)
         cli_say("the job cannot be cancelled: %s; interrupt again to leave it", err.message);
+    return NULL;
 }
 
 /* Cancels when that is due. */
@@ -135,19 +140,27 @@ static void run_attend(struct run_state *s)
     if (due)
         s->cancelling = true;
     pthread_mutex_unlock(&s->lock);
-    if (due)
-        run_cancel(s);
+    if (!due)
+        return;
+    s->has_canceller = pthread_create(&s->canceller, NULL, run_cancel, s) == 0;
+    if (!s->has_canceller)
+        (void)run_cancel(s);
 }
 
 static void run_signal(struct run_state *s)
 {
+    enum { RUN_SAME_MS = 300 }; /* timeout(1) sends twice, and means once */
     struct signalfd_siginfo info;
+    int64_t now = run_clock_ms();
     bool leave;
 
     if (read(s->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return;
     pthread_mutex_lock(&s->lock);
-    leave = s->interrupted || s->phase == RUN_OPENING;
+    leave = s->phase == RUN_OPENING ||
+            (s->interrupted && now - s->interrupted_ms > RUN_SAME_MS);
+    if (!s->interrupted)
+        s->interrupted_ms = now;
     s->interrupted = true;
     pthread_mutex_unlock(&s->lock);
     if (leave) {
@@ -329,6 +342,8 @@ static void run_state_end(struct run_state *s)
 {
     run_phase_set(s, RUN_ENDED);
     pthread_join(s->watcher, NULL);
+    if (s->has_canceller)
+        pthread_join(s->canceller, NULL);
     pthread_mutex_lock(&s->screen);
     run_erase(s);
     pthread_mutex_unlock(&s->screen);

@@ -443,6 +443,7 @@ is "show: 0" ended 0
 is "show: status" says '^status  *failed'
 is "show: exit code" says '^exit code  *4'
 is "show: priority" says '^priority  *-7'
+is "show: isolation" says '^isolation  *\(every layer on\|[a-z_]* [a-z]*: \)'
 is "show: stdout" says '^stdout, 2 bytes:'
 is "show: artifacts" says '^  a.txt'
 is "show: input files" says '^  data.csv'
@@ -540,7 +541,7 @@ is "list on a full disk: 1" ended 1
 # ---- live, signals, terminals --------------------------------------------------------------
 
 cat >helper.py <<'END'
-import json, os, pty, select, signal, subprocess, sys, time
+import json, os, pty, select, signal, sqlite3, subprocess, sys, time
 tako, what = sys.argv[1:3]
 SLEEP = "import time\nprint('started', flush=True)\ntime.sleep(20)\nprint('ended')\n"
 
@@ -607,12 +608,23 @@ elif what == "ignored":
     assert p.stdout.read() == b"ended\n"
     assert p.wait() == 0
 elif what == "twice":
-    # The second one ends it whatever the first one does.
-    p = start(SLEEP)
+    # The second one ends it whatever the first one does: here the store is locked.
+    p = start(SLEEP, "--store", "sqlite:twice.db")
     assert p.stdout.readline() == b"started\n"
+    db = sqlite3.connect("twice.db", isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
     p.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert p.poll() is None
     p.send_signal(signal.SIGTERM)
-    assert p.wait(timeout=3) == 130
+    assert p.wait(timeout=2) == 130
+elif what == "timeout":
+    # timeout(1) sends its signal to the process and to the group.
+    open("h.py", "w").write(SLEEP)
+    p = subprocess.run(["timeout", "1", tako, "run", "h.py"], capture_output=True)
+    assert p.returncode == 124, p.returncode
+    assert p.stderr.count(b"\n") == 1 and b" cancelled" in p.stderr, p.stderr
+    assert newest()["status"] == "cancelled"
 elif what == "stuck":
     # A reader that does not read: Ctrl-C works all the same.
     p = start("while True: print('x' * 1000)\n")
@@ -694,6 +706,7 @@ h "SIGTERM cancels the job: 130" term
 h "SIGHUP cancels the job: 130" hup
 h "an ignored SIGINT stays ignored" ignored
 h "a second signal ends at once: 130" twice
+h "timeout(1) cancels the job" timeout
 h "Ctrl-C works when nobody reads the output" stuck
 h "Ctrl-C with --json prints the record: 130" json-int
 h "a reader that goes away: the job is cancelled, 141" reader-gone
