@@ -220,10 +220,14 @@ build/suites-all.h build/suites-outer.h: build/suites-%.h: $(SUITES) Makefile
 	$(Q)sh tests/support/suites.sh $(if $(filter all,$*),$(SUITES),$(OUTER)) >$@.new
 	$(Q)if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-AMALGAMATED := tako.c tako.h $(MODULES) $(wildcard src/*.h backends/*.h)
-amalgamation/tako.c: amalgamation/amalgamate.awk $(AMALGAMATED)
-	$(call say,amalgamation $@)
-	$(Q)sh amalgamation/amalgamate.sh >$@.new && mv $@.new $@ || { rm -f $@.new; exit 1; }
+# Always made, for it names the commit as well.
+.PHONY: amalgamation/made
+amalgamation/tako.c: amalgamation/made
+amalgamation/made:
+	$(Q)mkdir -p build
+	$(Q)sh amalgamation/amalgamate.sh >build/tako.c.new
+	$(Q)if cmp -s build/tako.c.new amalgamation/tako.c; then rm build/tako.c.new; \
+		else mv build/tako.c.new amalgamation/tako.c; fi
 
 amalgamation/tako.h: tako.h
 	$(Q)cp tako.h $@
