@@ -591,21 +591,15 @@ int tako_get_stats(tako *t, tako_stats *out, tako_error *err)
 
 int tako_isolation(tako *t, tako_layer_fn *each, void *ctx, tako_error *err)
 {
-    bool threaded;
     int rc = tako__enter(t, "tako_isolation", TAKO__BEFORE_START | TAKO__AFTER_STOP, err);
 
     if (rc != TAKO_OK)
         return rc;
     if (!each)
         return tako__fail(err, TAKO_EINVAL, "tako_isolation: each is NULL");
-    pthread_mutex_lock(&t->lock);
-    threaded = t->has_pump_thread; /* then tako_start has made the executor */
-    pthread_mutex_unlock(&t->lock);
-    if (!threaded)
-        tako__pump_take(t);
+    tako__pump_take(t); /* the executor is made once */
     rc = tako__native_open(t, err);
-    if (!threaded)
-        tako__pump_release(t);
+    tako__pump_release(t);
     if (rc != TAKO_OK)
         return rc;
     rc = t->native->report(t->native_self, each, ctx, err);

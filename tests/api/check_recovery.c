@@ -267,6 +267,56 @@ START_TEST(engines_on_one_file_share_the_work)
 }
 END_TEST
 
+/* Short when its input is {}, else as long as the gate is shut. */
+static int recovery_sometimes_long(void *ctx, tako_call *call)
+{
+    size_t len;
+
+    (void)tako_call_input(call, &len);
+    return len > 2 ? api_block(ctx, call) : 0;
+}
+
+START_TEST(jobs_claimed_in_advance_do_not_hang_behind_a_long_one)
+{
+    enum { MANY = 40 };
+    static const tako_job init = TAKO_JOB_INIT;
+    struct api_gate gate = {0, 0, 0};
+    tako_job jobs[MANY];
+    tako_id ids[MANY];
+    struct api_dir dir;
+    tako_error err = {0, 0, ""};
+    tako *a, *b;
+    int i;
+
+    api_dir_make(&dir);
+    a = api_open(dir.uri, 1);
+    b = api_open(dir.uri, 1);
+    OK(tako_register_handler(a, "it", recovery_sometimes_long, &gate, NULL, &err));
+    OK(tako_register_handler(b, "it", recovery_sometimes_long, &gate, NULL, &err));
+    OK(tako_start(a, &err));
+    for (i = 0; i < MANY; i++) {
+        jobs[i] = init;
+        jobs[i].type = "it";
+    }
+    OK(tako_submit_many(a, jobs, MANY, ids, &err)); /* a learns that they are short */
+    for (i = 0; i < MANY; i++)
+        ck_assert_int_eq(api_wait_end(a, ids[i].text), TAKO_SUCCEEDED);
+    jobs[0].input = "{\"long\": true}";
+    jobs[0].priority = 1;
+    OK(tako_submit_many(a, jobs, MANY, ids, &err));
+    api_gate_wait(&gate, 1);
+    OK(tako_start(b, &err));
+    for (i = 1; i < MANY; i++)
+        ck_assert_int_eq(api_wait_end(b, ids[i].text), TAKO_SUCCEEDED);
+    ck_assert_int_eq(api_status(b, ids[0].text), TAKO_RUNNING);
+    api_gate_open(&gate);
+    ck_assert_int_eq(api_wait_end(a, ids[0].text), TAKO_SUCCEEDED);
+    tako_close(a);
+    tako_close(b);
+    api_dir_remove(&dir);
+}
+END_TEST
+
 Suite *suite_recovery(void)
 {
     Suite *s = suite_create("api_recovery");
@@ -278,6 +328,7 @@ Suite *suite_recovery(void)
     tcase_add_test(c, a_cancelled_job_of_a_dead_node_is_cancelled);
     tcase_add_test(c, a_lease_that_ran_out_moves_the_job_and_fences_the_late_end);
     tcase_add_test(c, engines_on_one_file_share_the_work);
+    tcase_add_test(c, jobs_claimed_in_advance_do_not_hang_behind_a_long_one);
     suite_add_tcase(s, c);
     return s;
 }

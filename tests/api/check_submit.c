@@ -245,6 +245,22 @@ static int submit_bad_finish(void *self, const tako_finish *items, size_t count,
     return tako_store_sqlite()->finish(self, items, count, results, err);
 }
 
+static int submit_blob_fails, submit_blob_code;
+
+static int submit_bad_get_blob(void *self, const char *sha256, tako_bytes_fn *got, void *ctx,
+                               tako_error *err)
+{
+    if (submit_blob_fails > 0) {
+        submit_blob_fails--;
+        if (err) {
+            err->code = submit_blob_code;
+            (void)snprintf(err->message, sizeof err->message, "disk on fire");
+        }
+        return submit_blob_code;
+    }
+    return tako_store_sqlite()->get_blob(self, sha256, got, ctx, err);
+}
+
 static int submit_bad_open(void **self, const char *uri, const tako_host *host, tako_error *err)
 {
     (void)uri;
@@ -262,6 +278,7 @@ static tako *submit_bad_engine(int workers, tako_store_ops *ops, const tako_stor
     ops->open = submit_bad_open;
     ops->commit = submit_bad_commit;
     ops->finish = submit_bad_finish;
+    ops->get_blob = submit_bad_get_blob;
     list[0] = ops;
     list[1] = NULL;
     opts.store = "bad:";
@@ -334,6 +351,49 @@ START_TEST(step_tells_of_an_end_that_cannot_be_written)
 }
 END_TEST
 
+START_TEST(a_job_whose_content_is_missing_fails_and_says_so)
+{
+    const tako_store_ops *list[2];
+    tako_store_ops ops;
+    tako *t = submit_bad_engine(0, &ops, list);
+    tako_error err = {0, 0, ""};
+    tako_record *rec = NULL;
+    tako_id id = api_submit(t, "echo");
+
+    OK(tako_start(t, &err));
+    submit_blob_fails = 1;
+    submit_blob_code = TAKO_ENOTFOUND;
+    ck_assert_int_eq(tako_step(t, &err), 1);
+    OK(tako_get(t, id.text, &rec, &err));
+    ck_assert_int_eq(tako_record_status(rec), TAKO_FAILED);
+    ck_assert_str_eq(tako_record_error_type(rec), "internal_error");
+    ck_assert_ptr_nonnull(strstr(tako_record_error_message(rec), "the store is damaged: input"));
+    tako_record_free(rec);
+    tako_close(t);
+}
+END_TEST
+
+START_TEST(content_that_cannot_be_read_in_passing_is_tried_again)
+{
+    const tako_store_ops *list[2];
+    tako_store_ops ops;
+    tako *t = submit_bad_engine(1, &ops, list);
+    tako_error err = {0, 0, ""};
+    tako_record *rec = NULL;
+    tako_id id = api_submit(t, "echo");
+
+    submit_blob_fails = 1;
+    submit_blob_code = TAKO_ESTORE;
+    OK(tako_start(t, &err));
+    OK(tako_wait(t, id.text, 20000, &rec, &err));
+    ck_assert_int_eq(tako_record_status(rec), TAKO_SUCCEEDED);
+    ck_assert_int_eq(tako_record_attempt(rec), 2);
+    ck_assert_int_eq(tako_record_deaths(rec), 0);
+    tako_record_free(rec);
+    tako_close(t);
+}
+END_TEST
+
 Suite *suite_submit(void)
 {
     Suite *s = suite_create("api_submit");
@@ -348,6 +408,8 @@ Suite *suite_submit(void)
     tcase_add_test(c, a_full_queue_refuses_and_recovers);
     tcase_add_test(c, a_failing_commit_is_told_and_nothing_is_written);
     tcase_add_test(c, an_end_that_cannot_be_written_is_kept_and_tried_again);
+    tcase_add_test(c, a_job_whose_content_is_missing_fails_and_says_so);
+    tcase_add_test(c, content_that_cannot_be_read_in_passing_is_tried_again);
     tcase_add_test(c, step_tells_of_an_end_that_cannot_be_written);
     suite_add_tcase(s, c);
     return s;
