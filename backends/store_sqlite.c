@@ -135,7 +135,8 @@ static int sqlite_conn_open(struct tako__sqlite *s, struct tako__sqlite_conn *c,
                              NULL);
 
     if (rc == SQLITE_OK && sqlite3_db_readonly(c->db, "main") == 1)
-        return tako__fail(err, TAKO_ESTORE, "sqlite:%s: the database file cannot be written", s->path);
+        return tako__fail(err, TAKO_ESTORE, "sqlite:%s: the database file cannot be written",
+                          s->path);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_handler(c->db, sqlite_conn_busy, c);
     if (rc == SQLITE_OK)
@@ -550,11 +551,13 @@ static int sqlite_open_check_path(struct tako__sqlite *s, const char *file, tako
     if (stat(file, &st) == 0) {
         if (!S_ISREG(st.st_mode))
             return tako__fail(err, TAKO_ESTORE, "sqlite:%s: %s, not a database file", s->path,
-                              S_ISDIR(st.st_mode) ? "this is a directory" : "this is a device or pipe");
+                              S_ISDIR(st.st_mode) ? "this is a directory"
+                                                  : "this is a device or pipe");
         if (faccessat(AT_FDCWD, file, R_OK | W_OK, AT_EACCESS) != 0)
             return tako__fail_errno(err, TAKO_ESTORE, errno,
-                                    "sqlite:%s: this user may not read and write the database file; "
-                                    "change its owner or mode, or choose another path", s->path);
+                                    "sqlite:%s: this user may not read and write the database "
+                                    "file; change its owner or mode, or choose another path",
+                                    s->path);
     } else if (errno != ENOENT) {
         return tako__fail_errno(err, TAKO_ESTORE, errno, "sqlite:%s: cannot look at the path",
                                 s->path);
@@ -572,7 +575,8 @@ static int sqlite_open_check_path(struct tako__sqlite *s, const char *file, tako
         (fs.f_type == 0x6969 || fs.f_type == 0x517b || (unsigned)fs.f_type == 0xff534d42u ||
          (unsigned)fs.f_type == 0xfe534d42u))
         tako__log(&s->host, TAKO_LOG_WARN, "sqlite",
-                  "sqlite:%s: this is a network file system: open it from one machine only", s->path);
+                  "sqlite:%s: this is a network file system: open it from one machine only",
+                  s->path);
     return TAKO_OK;
 }
 
@@ -596,7 +600,8 @@ static int sqlite_open_inspect(struct tako__sqlite *s, int64_t *version, tako_er
         return tako__fail(err, TAKO_ESTORE,
                           "sqlite:%s: this is the database of another program (application id "
                           "0x%08llx, %lld tables and indexes) and was left alone: choose another "
-                          "path", s->path, (unsigned long long)app & 0xffffffffu, (long long)tables);
+                          "path", s->path, (unsigned long long)app & 0xffffffffu,
+                          (long long)tables);
     if (*version > known)
         return tako__fail(err, TAKO_ESTORE,
                           "sqlite:%s: the schema of this store has version %lld, and this Tako "
@@ -604,8 +609,8 @@ static int sqlite_open_inspect(struct tako__sqlite *s, int64_t *version, tako_er
                           TAKO_VERSION, known);
     if (*version < 1 || tables == 0)
         return tako__fail(err, TAKO_ESTORE,
-                          "sqlite:%s: the database file is damaged: its tables are missing; restore "
-                          "a backup", s->path);
+                          "sqlite:%s: the database file is damaged: its tables are missing; "
+                          "restore a backup", s->path);
     return TAKO_OK;
 }
 
@@ -653,8 +658,9 @@ static int sqlite_open_wal_mode(struct tako__sqlite *s, tako_error *err)
         rc = sqlite_store_fail(s, s->writer.db, rc, err, "switching to a write-ahead log");
     else if (mode == NULL || strcmp(mode, "wal") != 0)
         rc = tako__fail(err, TAKO_ESTORE,
-                        "sqlite:%s: a write-ahead log is not possible here (journal mode stays %s): "
-                        "choose a path on a local file system", s->path, mode != NULL ? mode : "?");
+                        "sqlite:%s: a write-ahead log is not possible here (journal mode stays "
+                        "%s): choose a path on a local file system", s->path,
+                        mode != NULL ? mode : "?");
     else
         rc = TAKO_OK;
     sqlite3_finalize(st);
@@ -791,14 +797,14 @@ static int sqlite_open_uri(const char *uri, const char **path, tako_error *err)
     *path = uri + head;
     len = strlen(*path);
     if (len == 0)
-        return tako__fail(err, TAKO_EINVAL, "the store \"sqlite:\" has no path: use sqlite:PATH, or "
-                          "sqlite::memory: for a private one in memory");
+        return tako__fail(err, TAKO_EINVAL, "the store \"sqlite:\" has no path: use sqlite:PATH, "
+                          "or sqlite::memory: for a private one in memory");
     if (len > SQLITE_STORE_PATH_MAX)
         return tako__fail(err, TAKO_EINVAL, "the path of the store has %zu bytes; at most %d are "
                           "possible", len, SQLITE_STORE_PATH_MAX);
     if (**path == ':' && strcmp(*path, ":memory:") != 0)
-        return tako__fail(err, TAKO_EINVAL, "sqlite:%s: a path does not begin with a colon; did you "
-                          "mean sqlite::memory: ?", *path);
+        return tako__fail(err, TAKO_EINVAL, "sqlite:%s: a path does not begin with a colon; did "
+                          "you mean sqlite::memory: ?", *path);
     return TAKO_OK;
 }
 

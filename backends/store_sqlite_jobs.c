@@ -498,7 +498,7 @@ int tako__sqlite_cancel(void *self, tako_cancel_item *items, size_t count, int *
             continue;
         }
         items[i].was = job.status;
-        results[i] = job.status == TAKO_QUEUED || job.status == TAKO_RUNNING ? TAKO_OK : TAKO_ESTATE;
+        results[i] = tako_status_terminal(job.status) ? TAKO_ESTATE : TAKO_OK;
         if (job.status == TAKO_QUEUED)
             rc = sqlite_write_cancel_queued(s, &job, &items[i], err);
         if (job.status != TAKO_RUNNING)
@@ -518,8 +518,8 @@ int tako__sqlite_put_node(void *self, const tako_node *node, tako_error *err)
     if (rc != TAKO_OK)
         return rc;
     if (!sqlite_write_text_ok(node->id, SQLITE_JOBS_NODE_MAX) || node->identity == NULL)
-        return tako__sqlite_tx_done(s, tako__fail(err, TAKO_EINVAL,
-                                            "sqlite:%s: a node needs an id and an identity", s->path));
+        return tako__sqlite_tx_done(s, tako__fail(err, TAKO_EINVAL, "sqlite:%s: a node needs an "
+                                                  "id and an identity", s->path));
     tako__sqlite_bind_name(st, 1, node->id);
     tako__sqlite_bind_name(st, 2, node->identity);
     tako__sqlite_bind_int(st, 3, node->expires_us);
@@ -534,7 +534,8 @@ int tako__sqlite_remove_node(void *self, const char *node, tako_error *err)
     if (rc != TAKO_OK)
         return rc;
     tako__sqlite_bind_name(s->writer.stmts[TAKO__SQL_NODE_DROP], 1, node);
-    return tako__sqlite_tx_done(s, tako__sqlite_run(s, TAKO__SQL_NODE_DROP, err, "removing a node"));
+    rc = tako__sqlite_run(s, TAKO__SQL_NODE_DROP, err, "removing a node");
+    return tako__sqlite_tx_done(s, rc);
 }
 
 /* ---- claiming ---------------------------------------------------------------------------- */

@@ -8,6 +8,9 @@
  *     cc -o custom_store custom_store.c -ltako && ./custom_store
  *
  * SPDX-License-Identifier: MIT */
+#ifndef _XOPEN_SOURCE
+#define _XOPEN_SOURCE 700 /* pthread_mutexattr_settype, also with -std=c11 */
+#endif
 #include "tako.h"
 
 #include <pthread.h>

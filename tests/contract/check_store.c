@@ -35,7 +35,8 @@ static void expect_ids(const struct seen *seen, const char *ids)
 
 START_TEST(a_new_row_comes_back_as_it_was_given)
 {
-    tako_row row = a_row("a", "python", -7, INT64_C(9007199254740993), INT64_C(9223372036854775806));
+    tako_row row = a_row("a", "python", -7, INT64_C(9007199254740993),
+                         INT64_C(9223372036854775806));
     struct seen_row got;
     struct box b;
 

@@ -19,7 +19,8 @@ static void expect_exit(pid_t pid, int code)
 
     ck_assert_int_gt(pid, 0);
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code, "child ended with 0x%x", status);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code, "child ended with 0x%x",
+                  status);
 }
 
 /* In a child process no Check function may be used: it tells by its exit code. */
