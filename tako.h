@@ -154,7 +154,7 @@ typedef void tako_log_fn(void *ctx, tako_level level, const char *module, const 
 /* ---- jobs and records: the values ------------------------------------------------------ */
 
 typedef struct tako_id {
-    char text[37]; /* UUID version 4 in lower case, with its NUL */
+    char text[37]; /* UUID version 7 (RFC 9562) in lower case, with its NUL */
 } tako_id;
 
 /* queued -> running -> one of the five terminal states; running -> queued when a node died

@@ -87,7 +87,9 @@ TAKO_PRIVATE void tako__log(const tako_host *host, tako_level level, const char 
 TAKO_PRIVATE int64_t tako__now_us(const tako_host *host);
 TAKO_PRIVATE int64_t tako__mono_us(void); /* CLOCK_MONOTONIC */
 TAKO_PRIVATE int tako__random(void *out, size_t len, tako_error *err);
-TAKO_PRIVATE int tako__uuid4(tako_id *out, tako_error *err);
+/* UUID version 7 (RFC 9562): 48 bits of milliseconds, the rest random. Ids made one after the other
+ * lie beside each other in an index, which is what lets a commit of many jobs touch few pages. */
+TAKO_PRIVATE int tako__uuid7(tako_id *out, tako_error *err);
 TAKO_PRIVATE void tako__close_fd(int *fd); /* closes if >= 0, sets -1, keeps errno */
 /* Reads a whole small file (also of /proc and /sys) into `out`, at most cap-1 bytes, NUL-ended.
  * Returns the length or -1 with errno. */

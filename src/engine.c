@@ -402,7 +402,7 @@ int tako_open(tako **out, const tako_options *given, tako_error *err)
     }
     rc = engine_keep_options(t, &opts, err);
     if (rc == TAKO_OK)
-        rc = tako__uuid4(&t->node, err);
+        rc = tako__uuid7(&t->node, err);
     if (rc != TAKO_OK)
         goto out;
     tako__identity(t->identity);

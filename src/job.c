@@ -199,7 +199,7 @@ static int job_write(tako *t, const tako_job *job, struct tako__paper *paper, ta
     size_t i;
     int rc;
 
-    rc = tako__uuid4(&paper->id, err);
+    rc = tako__uuid7(&paper->id, err);
     if (rc != TAKO_OK)
         return rc;
     if (paper->code)

@@ -573,7 +573,7 @@ const char *tako__json_str(const struct tako__json *obj, const char *key, const 
 {
     const cJSON *item = json_node(tako__json_get(obj, key));
 
-    return cJSON_IsString(item) ? item->valuestring : fallback;
+    return item && cJSON_IsString(item) ? item->valuestring : fallback;
 }
 
 int64_t tako__json_int(const struct tako__json *obj, const char *key, int64_t fallback)

@@ -49,17 +49,23 @@ int tako__random(void *out, size_t len, tako_error *err)
     return TAKO_OK;
 }
 
-int tako__uuid4(tako_id *out, tako_error *err)
+int tako__uuid7(tako_id *out, tako_error *err)
 {
     static const char hex[] = "0123456789abcdef";
     unsigned char raw[16];
+    struct timespec now = {0, 0};
     size_t i, at = 0;
+    uint64_t ms;
     int rc;
 
     rc = tako__random(raw, sizeof raw, err);
     if (rc != TAKO_OK)
         return rc;
-    raw[6] = (unsigned char)((raw[6] & 0x0F) | 0x40); /* version 4 */
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* the machine's, also where the host lends a clock */
+    ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    for (i = 0; i < 6; i++)
+        raw[i] = (unsigned char)(ms >> (40 - 8 * i));
+    raw[6] = (unsigned char)((raw[6] & 0x0F) | 0x70); /* version 7 */
     raw[8] = (unsigned char)((raw[8] & 0x3F) | 0x80); /* RFC 9562 variant */
     for (i = 0; i < sizeof raw; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)

@@ -22,18 +22,19 @@ START_TEST(the_monotonic_clock_does_not_go_back)
 }
 END_TEST
 
-START_TEST(uuids_are_version_4_and_differ)
+START_TEST(uuids_are_version_7_rise_and_differ)
 {
     tako_id a, b;
     int i;
 
     for (i = 0; i < 200; i++) {
-        ck_assert_int_eq(tako__uuid4(&a, NULL), TAKO_OK);
-        ck_assert_int_eq(tako__uuid4(&b, NULL), TAKO_OK);
+        ck_assert_int_eq(tako__uuid7(&a, NULL), TAKO_OK);
+        ck_assert_int_eq(tako__uuid7(&b, NULL), TAKO_OK);
         ck_assert_uint_eq(strlen(a.text), 36);
         ck_assert_uint_eq(strspn(a.text, "0123456789abcdef-"), 36);
         ck_assert(a.text[8] == '-' && a.text[13] == '-' && a.text[18] == '-' && a.text[23] == '-');
-        ck_assert_int_eq(a.text[14], '4');
+        ck_assert_int_eq(a.text[14], '7');
+        ck_assert_int_le(strncmp(a.text, b.text, 13), 0);
         ck_assert_ptr_nonnull(strchr("89ab", a.text[19]));
         ck_assert_str_ne(a.text, b.text);
         ck_assert(tako__id_ok(a.text));
@@ -247,7 +248,7 @@ Suite *suite_os(void)
     TCase *tc = tcase_create("system");
 
     tcase_add_test(tc, the_monotonic_clock_does_not_go_back);
-    tcase_add_test(tc, uuids_are_version_4_and_differ);
+    tcase_add_test(tc, uuids_are_version_7_rise_and_differ);
     tcase_add_test(tc, random_fills_all_that_was_asked);
     tcase_add_test(tc, closing_a_descriptor_keeps_errno);
     tcase_add_test(tc, small_files_are_read_whole_or_cut);
