@@ -413,6 +413,8 @@ static int worker_load(tako *t, struct tako__run *run, struct worker_load *load,
     }
     for (i = 0; i < count; i++) {
         a = tako_record_artifact(load->rec, TAKO_INPUT_FILES, i);
+        if (!a)
+            break;
         data = NULL;
         rc = worker_get(t, "input file", a->sha256, &data, &len, err);
         if (rc != TAKO_OK)
