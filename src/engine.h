@@ -179,6 +179,7 @@ struct tako {
         int64_t recovered_mono;
         int64_t retry_mono;    /* do not write ends before */
         int trouble;           /* transactions with ends that failed in a row */
+        int careful;           /* so many commits long, claim one job at a time */
         bool prefetch_dry;     /* nothing more to prefetch until claim_due is set again */
         bool look_cancels;     /* another node may have cancelled what runs here */
     } pump;

@@ -20,6 +20,7 @@
 #define PUMP_GATHER_MAX_US 2000 /* at most this long, and half a commit, for callers to come back */
 #define PUMP_RETRY_MIN_US 10000
 #define PUMP_RETRY_MAX_US 1000000
+#define PUMP_CAREFUL 16 /* commits after a failure in which one job at a time is claimed */
 #define PUMP_AGAIN 1 /* of pump_transact: an op was taken out, the rest is to be tried again */
 
 struct pump_event {
@@ -198,6 +199,10 @@ static void pump_plan_claim_locked(tako *t, struct pump_batch *b, int claim)
     if (!due)
         return;
     b->claim = pump_free_locked(t);
+    if (t->pump.careful && b->claim) { /* a large claim may have been what failed */
+        b->claim = 1;
+        return;
+    }
     goal = pump_ready_goal_locked(t);
     if (!t->pump.prefetch_dry && t->n_ready <= goal / 2 && goal > b->claim)
         b->prefetch = goal - b->claim;
@@ -488,6 +493,7 @@ static int pump_transact(tako *t, struct pump_batch *b, tako_error *err)
     }
     took = tako__mono_us() - began;
     pthread_mutex_lock(&t->lock);
+    t->pump.careful -= t->pump.careful > 0;
     t->pump.commit_us += (took - t->pump.commit_us) / 4;
     t->stats.commits++;
     pthread_mutex_unlock(&t->lock);
@@ -681,6 +687,7 @@ static void pump_put_back(tako *t, struct pump_batch *b, int rc, const tako_erro
         pause = PUMP_RETRY_MIN_US;
         pause <<= t->pump.trouble < 7 ? t->pump.trouble : 7;
         t->pump.trouble++;
+        t->pump.careful = PUMP_CAREFUL;
         t->pump.retry_mono =
             tako__mono_us() + (pause < PUMP_RETRY_MAX_US ? pause : PUMP_RETRY_MAX_US);
     }
