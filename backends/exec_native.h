@@ -133,6 +133,8 @@ struct native_cgroups {
  * groups that dead processes of this pid namespace left. Fails only for lack of memory. */
 TAKO_PRIVATE int native_cgroups_open(struct native_cgroups *g, const tako_host *host,
                                      const char *wanted, tako_error *err);
+/* Gives all groups up because jobs cannot be moved into them; false when there were none. */
+TAKO_PRIVATE bool native_cgroups_refuse(struct native_cgroups *g, const tako_host *host, int error);
 TAKO_PRIVATE void native_cgroups_close(struct native_cgroups *g, const tako_host *host);
 
 struct native_group { /* of one job */

@@ -153,20 +153,26 @@ static bool cgroup_find_self(const char *self, const char *controller, char *pat
     return false;
 }
 
-/* mount + what `path` adds to the part of the hierarchy that the mount shows. */
-static bool cgroup_join_path(char *out, const char *mount, const char *root, const char *path)
+/* `path` without the prefix, or NULL when it is not below it. */
+static const char *cgroup_below(const char *path, const char *prefix)
 {
-    size_t root_len = strcmp(root, "/") == 0 ? 0 : strlen(root);
+    size_t len = strcmp(prefix, "/") == 0 ? 0 : strlen(prefix);
 
-    if (root_len && strncmp(path, root, root_len) == 0)
-        path += root_len;
-    else if (root_len)
-        path = "";
-    if (strncmp(path, "/..", 3) == 0)
+    return strncmp(path, prefix, len) == 0 && (!path[len] || path[len] == '/') ? path + len : NULL;
+}
+
+/* Where groups are to be made: the wanted path below the mount, which may also be given with it,
+ * or else this process's own group, as far as the mount shows it. */
+static bool cgroup_locate(char *out, const char *mount, const char *root, const char *own,
+                          const char *wanted)
+{
+    const char *path = cgroup_below(wanted ? wanted : own, wanted ? mount : root);
+
+    if (!path)
+        path = wanted ? wanted : "";
+    if (!wanted && strncmp(path, "/..", 3) == 0)
         path = ""; /* outside the cgroup namespace: the mount's root is all there is */
-    if (strcmp(path, "/") == 0)
-        path = "";
-    return snprintf(out, CGROUP_PATH, "%s%s%s", mount, *path && *path != '/' ? "/" : "", path) <
+    return snprintf(out, CGROUP_PATH, "%s%s", mount, strcmp(path, "/") == 0 ? "" : path) <
            CGROUP_PATH;
 }
 
@@ -188,6 +194,15 @@ static void cgroup_name(char out[128])
             out[i] = '-';
 }
 
+/* The last process may still be leaving although it was reaped, or was killed just now. */
+static void cgroup_rmdir(const char *dir, int patience_ms)
+{
+    static const struct timespec pause = {0, 1000000};
+
+    while (rmdir(dir) < 0 && errno == EBUSY && patience_ms-- > 0)
+        nanosleep(&pause, NULL);
+}
+
 static void cgroup_remove_tree(const char *dir)
 {
     char path[CGROUP_PATH];
@@ -197,13 +212,14 @@ static void cgroup_remove_tree(const char *dir)
     while (list && (entry = readdir(list)) != NULL)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
             snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name) < (int)sizeof(path))
-            rmdir(path);
+            cgroup_rmdir(path, 50);
     if (list)
         closedir(list);
-    rmdir(dir);
+    cgroup_rmdir(dir, 50);
 }
 
-/* Removes groups whose maker is gone. A populated one stays: rmdir refuses it. */
+/* Removes groups whose maker is gone, and whose processes the kernel has killed or is about to. One
+ * that stays populated stays: rmdir refuses it. */
 static void cgroup_sweep(const char *parent)
 {
     char identity[160], boot[64], path[CGROUP_PATH];
@@ -245,7 +261,7 @@ static int cgroup_take_v1(struct native_cgroups *g, const tako_host *host,
     if (!cgroup_find_mount(mountinfo, cgroup_controller[which], mount, root) ||
         !cgroup_find_self(self, cgroup_controller[which], own))
         return 0;
-    if (!cgroup_join_path(dir, mount, root, wanted ? wanted : own))
+    if (!cgroup_locate(dir, mount, root, own, wanted))
         return 0;
     error = cgroup_mkdir(dir, name, made);
     if (error) {
@@ -259,58 +275,115 @@ static int cgroup_take_v1(struct native_cgroups *g, const tako_host *host,
     return g->dir[which] ? 0 : -1;
 }
 
-/* Enables a controller for the children of dir; 0 or errno. */
-static int cgroup_enable(const char *dir, const char *controller)
-{
-    char text[32];
+/* ---- version 2: cgroups(7), "Cgroups version 2" ---------------------------------------------- */
 
-    snprintf(text, sizeof(text), "+%s", controller);
-    return cgroup_write_at(dir, "cgroup.subtree_control", text);
+/* Best first; what the group of a job must have is decided by the probe. */
+static const enum native_controller cgroup_order[] = {NATIVE_MEMORY, NATIVE_PIDS, NATIVE_CPU};
+
+/* True when the list in dir's `file` has the controller. */
+static bool cgroup_lists(const char *dir, const char *file, const char *controller)
+{
+    char path[CGROUP_PATH], list[512];
+
+    return snprintf(path, sizeof(path), "%s/%s", dir, file) < (int)sizeof(path) &&
+           tako__read_small(path, list, sizeof(list)) > 0 && cgroup_has_word(list, controller);
 }
 
 static bool cgroup_offers(const char *dir, const char *controller)
 {
-    char path[CGROUP_PATH], list[512];
-
-    return snprintf(path, sizeof(path), "%s/cgroup.controllers", dir) < (int)sizeof(path) &&
-           tako__read_small(path, list, sizeof(list)) > 0 && cgroup_has_word(list, controller);
+    return cgroup_lists(dir, "cgroup.controllers", controller);
 }
 
-/* On v2 a group with processes cannot give controllers to children (cgroups(7), "no internal
- * processes"), so walk up from the host's own group to the first where it works. `dir` is
- * shortened in place; `made` is the engine's group there. */
-static bool cgroup_walk_v2(char *dir, size_t mount_len, const char *name, char *made, char *why,
-                           size_t why_size)
+/* 0 when this user may write dir's `file`, else errno. */
+static int cgroup_access(const char *dir, const char *file)
 {
-    static const enum native_controller wanted[] = {NATIVE_MEMORY, NATIVE_PIDS, NATIVE_CPU};
-    int error = 0, enabled;
-    char *slash;
+    char path[CGROUP_PATH];
+
+    if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
+        return ENAMETOOLONG;
+    return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 ? errno : 0;
+}
+
+/* True when a group cannot have limited children because processes are in it; only the root of the
+ * whole hierarchy, which has no type, can have both. "+pids" and "+cpu" would succeed even so, but
+ * make a threaded domain, into whose children no process can move. */
+static bool cgroup_is_occupied(const char *dir)
+{
+    char path[CGROUP_PATH], text[64];
+
+    if (snprintf(path, sizeof(path), "%s/cgroup.type", dir) >= (int)sizeof(path))
+        return true;
+    if (tako__read_small(path, text, sizeof(text)) < 0)
+        return false;
+    snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+    return tako__read_small(path, text, sizeof(text)) != 0;
+}
+
+/* How well the children of dir can be limited: 0 = not at all or not by this user, with the reason
+ * in `why`; memory counts more than pids, pids more than CPU. Changes nothing. Moving a process
+ * needs write access to cgroup.procs of the nearest group above both ends: that is dir, when dir is
+ * above the host. */
+static int cgroup_rate(const char *dir, bool above_host, char *why, size_t why_size)
+{
+    int error = cgroup_access(dir, "."), rate = 0;
+    size_t i;
+    bool may_enable = cgroup_access(dir, "cgroup.subtree_control") == 0;
+
+    if (!error && above_host)
+        error = cgroup_access(dir, "cgroup.procs");
+    if (error) {
+        if (!*why)
+            snprintf(why, why_size, "%.70s: %s; %s", dir, strerror(error),
+                     geteuid() == 0 ? "mount it writable"
+                                    : "try `systemd-run --user --scope HOST`, or root");
+        return 0;
+    }
+    if (cgroup_is_occupied(dir)) {
+        snprintf(why, why_size, "%.50s has processes, so its children cannot have limits; move all "
+                 "of them to a group below it", dir);
+        return 0;
+    }
+    for (i = 0; i < TAKO__LEN(cgroup_order); i++)
+        if (cgroup_lists(dir, "cgroup.subtree_control", cgroup_controller[cgroup_order[i]]) ||
+            (may_enable && cgroup_offers(dir, cgroup_controller[cgroup_order[i]])))
+            rate |= 4 >> i;
+    if (!rate && !*why)
+        snprintf(why, why_size, "%.90s offers no controllers", dir);
+    return rate;
+}
+
+/* Enables for the children of dir what it offers. */
+static void cgroup_enable_all(const char *dir)
+{
+    char text[32];
     size_t i;
 
-    for (;;) {
-        enabled = 0;
-        for (i = 0; i < TAKO__LEN(wanted); i++)
-            if (cgroup_offers(dir, cgroup_controller[wanted[i]])) {
-                error = cgroup_enable(dir, cgroup_controller[wanted[i]]);
-                enabled += error == 0;
-            }
-        if (enabled > 0) {
-            error = cgroup_mkdir(dir, name, made);
-            if (!error) {
-                for (i = 0; i < TAKO__LEN(wanted); i++)
-                    cgroup_enable(made, cgroup_controller[wanted[i]]);
-                return true;
-            }
-        }
-        slash = strrchr(dir, '/');
-        if (strlen(dir) <= mount_len || !slash)
-            break;
-        *slash = '\0';
+    for (i = 0; i < TAKO__LEN(cgroup_order); i++) {
+        snprintf(text, sizeof(text), "+%s", cgroup_controller[cgroup_order[i]]);
+        if (cgroup_offers(dir, text + 1) &&
+            !cgroup_lists(dir, "cgroup.subtree_control", text + 1))
+            cgroup_write_at(dir, "cgroup.subtree_control", text);
     }
-    snprintf(why, why_size, "no cgroup v2 group here may have limited children (%s): %s",
-             error ? strerror(error) : "no controllers are offered",
-             "delegate one (systemd: Delegate=yes) and name it in tako_options.cgroup");
-    return false;
+}
+
+/* Shortens dir, the host's own group, to the best place above it (in a group without processes of
+ * its own; the nearest of equals). */
+static int cgroup_climb(char *dir, size_t mount_len, char *why, size_t why_size)
+{
+    char at[CGROUP_PATH];
+    int rate, best = 0;
+
+    memcpy(at, dir, strlen(dir) + 1);
+    for (;;) {
+        rate = cgroup_rate(at, true, why, why_size);
+        if (rate > best) {
+            best = rate;
+            dir[strlen(at)] = '\0';
+        }
+        if (strlen(at) <= mount_len)
+            return best;
+        *strrchr(at, '/') = '\0';
+    }
 }
 
 static int cgroup_take_v2(struct native_cgroups *g, const tako_host *host, const char *mountinfo,
@@ -318,25 +391,38 @@ static int cgroup_take_v2(struct native_cgroups *g, const tako_host *host, const
 {
     char mount[CGROUP_PATH], root[CGROUP_PATH], own[CGROUP_PATH], dir[CGROUP_PATH];
     char made[CGROUP_PATH], why[160] = "";
-    int i;
+    int i, error, rate;
+    bool has;
 
-    if (!cgroup_find_mount(mountinfo, NULL, mount, root) || !cgroup_find_self(self, NULL, own))
-        return 0;
-    if (!cgroup_join_path(dir, mount, root, wanted ? wanted : own))
+    if (!cgroup_find_mount(mountinfo, NULL, mount, root) || !cgroup_find_self(self, NULL, own) ||
+        !cgroup_locate(dir, mount, root, own, wanted))
         return 0;
     if (!cgroup_offers(mount, "memory") && !cgroup_offers(mount, "pids") &&
         !cgroup_offers(mount, "cpu"))
         return 0; /* mounted, but every controller lives on v1 */
-    if (!cgroup_walk_v2(dir, strlen(mount), name, made, why, sizeof(why))) {
-        for (i = 0; i < NATIVE_CONTROLLERS; i++)
-            if (!g->dir[i])
-                snprintf(g->why[i], sizeof(g->why[i]), "%s", why);
-        return 0;
+    rate = wanted ? cgroup_rate(dir, false, why, sizeof(why))
+                  : cgroup_climb(dir, strlen(mount), why, sizeof(why));
+    if (rate) {
+        cgroup_enable_all(dir);
+        error = cgroup_mkdir(dir, name, made);
+        if (error) {
+            snprintf(why, sizeof(why), "cannot create a group in %.80s: %s", dir, strerror(error));
+            rate = 0;
+        } else {
+            cgroup_enable_all(made);
+            snprintf(why, sizeof(why), "not enabled for the groups in %.90s", dir);
+        }
     }
     for (i = 0; i < NATIVE_CONTROLLERS; i++) {
-        if (g->dir[i] || !cgroup_offers(made, i == NATIVE_CPUACCT ? "cpu" : cgroup_controller[i]))
+        if (g->dir[i])
             continue;
-        snprintf(g->why[i], sizeof(g->why[i]), "cgroup v2");
+        /* CPU time is counted in every group of v2. */
+        has = rate && (i == NATIVE_CPUACCT ||
+                       cgroup_lists(made, "cgroup.subtree_control", cgroup_controller[i]));
+        if (has || cgroup_offers(mount, cgroup_controller[i]))
+            snprintf(g->why[i], sizeof(g->why[i]), "%s", has ? "cgroup v2" : why);
+        if (!has)
+            continue;
         g->v2[i] = true;
         g->dir[i] = tako__strdup(host, made);
         if (!g->dir[i])
@@ -356,7 +442,8 @@ int native_cgroups_open(struct native_cgroups *g, const tako_host *host, const c
     if (!mountinfo)
         return tako__nomem(err);
     for (i = 0; i < NATIVE_CONTROLLERS; i++)
-        snprintf(g->why[i], sizeof(g->why[i]), "no cgroup hierarchy with this controller is mounted");
+        snprintf(g->why[i], sizeof(g->why[i]),
+                 "no cgroup hierarchy with this controller is mounted");
     if (tako__read_small("/proc/self/mountinfo", mountinfo, CGROUP_TEXT) > 0 &&
         tako__read_small("/proc/self/cgroup", self, sizeof(self)) > 0) {
         cgroup_name(name);
@@ -393,6 +480,22 @@ void native_cgroups_close(struct native_cgroups *g, const tako_host *host)
         tako__free(host, g->dir[i]);
         g->dir[i] = NULL;
     }
+}
+
+bool native_cgroups_refuse(struct native_cgroups *g, const tako_host *host, int error)
+{
+    bool had = false;
+    int i;
+
+    for (i = 0; i < NATIVE_CONTROLLERS; i++)
+        if (g->dir[i]) {
+            had = true;
+            snprintf(g->why[i], sizeof(g->why[i]), "moving a job below %.70s: %s%s", g->dir[i],
+                     strerror(error),
+                     error == EACCES ? "; the host itself must run in the delegated part" : "");
+        }
+    native_cgroups_close(g, host);
+    return had;
 }
 
 static bool cgroup_job_dir(char *out, const struct native_group *group, int which)
@@ -503,19 +606,14 @@ void native_group_read(const struct native_group *group, struct native_usage *ou
 
 void native_group_remove(struct native_group *group)
 {
-    static const struct timespec pause = {0, 1000000};
     char dir[CGROUP_PATH];
-    int i, tries;
+    int i;
 
     while (group->n_procs > 0)
         close(group->procs_fd[--group->n_procs]);
     for (i = 0; i < NATIVE_CONTROLLERS; i++) {
-        if (!group->set->dir[i] || cgroup_is_repeat(group->set, i) ||
-            !cgroup_job_dir(dir, group, i))
-            continue;
-        /* The last task may still be leaving although it was reaped. */
-        for (tries = 0; rmdir(dir) < 0 && errno == EBUSY && tries < 200; tries++)
-            nanosleep(&pause, NULL);
+        if (!cgroup_is_repeat(group->set, i) && cgroup_job_dir(dir, group, i))
+            cgroup_rmdir(dir, 200);
     }
 }
 

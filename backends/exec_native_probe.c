@@ -156,6 +156,32 @@ static int probe_once(struct native *n, int *step, int *error, tako_error *err)
     return rc;
 }
 
+static void probe_note_limits(struct native *n)
+{
+    static const struct {
+        enum probe_layer layer;
+        enum native_controller controller;
+        tako_layer_state without;
+        const char *instead;
+    } limits[] = {
+        {PROBE_MEMORY, NATIVE_MEMORY, TAKO_LAYER_WEAKER, "per process only, by RLIMIT_DATA"},
+        {PROBE_PIDS, NATIVE_PIDS, TAKO_LAYER_WEAKER, "by RLIMIT_NPROC"},
+        {PROBE_CPU, NATIVE_CPU, TAKO_LAYER_OFF, "not limited"},
+    };
+    size_t i;
+    bool has, required = n->privileged || n->cgroup; /* a named group is meant to be used */
+
+    for (i = 0; i < TAKO__LEN(limits); i++) {
+        has = n->cgroups.dir[limits[i].controller] != NULL;
+        if (has)
+            probe_note(n, limits[i].layer, TAKO_LAYER_ON, required, "%s",
+                       n->cgroups.why[limits[i].controller]);
+        else
+            probe_note(n, limits[i].layer, limits[i].without, required, "%s: %s",
+                       limits[i].instead, n->cgroups.why[limits[i].controller]);
+    }
+}
+
 /* Switches off what `step` was for, when that is optional; false when it is not. */
 static bool probe_give_up(struct native *n, int step, int error)
 {
@@ -170,6 +196,10 @@ static bool probe_give_up(struct native *n, int step, int error)
         n->use_cgroup_ns = false;
         probe_note(n, PROBE_CGROUP_NS, TAKO_LAYER_OFF, false,
                    "refused: %s; the job can read its cgroup's path", strerror(error));
+        return true;
+    }
+    if (step == NATIVE_STEP_CGROUP_JOIN && native_cgroups_refuse(&n->cgroups, &n->host, error)) {
+        probe_note_limits(n);
         return true;
     }
     if (step == NATIVE_STEP_PROC && *n->proc_options && error == EINVAL) {
@@ -198,33 +228,6 @@ static const char *probe_remedy(const struct native *n, int step, int error)
     if (step == NATIVE_STEP_PROC || step == NATIVE_STEP_PRIVATE || step == NATIVE_STEP_CLONE)
         return "a container that is to run jobs must be allowed to mount and to create namespaces";
     return "see `tako doctor`";
-}
-
-static void probe_note_limits(struct native *n)
-{
-    static const struct {
-        enum probe_layer layer;
-        enum native_controller controller;
-        tako_layer_state without;
-        const char *instead;
-    } limits[] = {
-        {PROBE_MEMORY, NATIVE_MEMORY, TAKO_LAYER_WEAKER, "per process only, by RLIMIT_DATA"},
-        {PROBE_PIDS, NATIVE_PIDS, TAKO_LAYER_WEAKER, "by RLIMIT_NPROC"},
-        {PROBE_CPU, NATIVE_CPU, TAKO_LAYER_OFF, "not limited"},
-    };
-    size_t i;
-    bool has;
-
-    for (i = 0; i < TAKO__LEN(limits); i++) {
-        has = n->cgroups.dir[limits[i].controller] != NULL;
-        if (has)
-            probe_note(n, limits[i].layer, TAKO_LAYER_ON, n->privileged, "%s",
-                       n->cgroups.why[limits[i].controller]);
-        else
-            probe_note(n, limits[i].layer, limits[i].without,
-                       n->privileged, "%s: %s", limits[i].instead,
-                       n->cgroups.why[limits[i].controller]);
-    }
 }
 
 /* The layers as they are meant to be; the dry run corrects them. */
