@@ -25,6 +25,7 @@
 struct submit_thread {
     tako *t;
     atomic_int *go; /* 0 wait, 1 run, 2 leave */
+    int number;
     int64_t run_at_ms;
     pthread_t thread;
     struct bench_samples took; /* microseconds */
@@ -40,10 +41,9 @@ static int submit_never(void *ctx, tako_call *call)
 
 static void *submit_main(void *arg)
 {
-    static const char input[] = "{\"to\":\"someone@example.org\",\"subject\":\"a job of about a "
-                                "hundred bytes\",\"n\":12345,\"tags\":[\"a\",\"b\"]}";
     struct submit_thread *s = arg;
     tako_job job = TAKO_JOB_INIT;
+    char input[QUEUE_INPUT_SIZE];
     tako_id id;
 
     job.type = "count";
@@ -52,8 +52,13 @@ static void *submit_main(void *arg)
     while (atomic_load(s->go) == 0)
         bench_pause(0.0005);
     while (atomic_load_explicit(s->go, memory_order_relaxed) == 1) {
-        double began = bench_now();
+        double began;
 
+        /* Every input is a new one, so that none is stored already. */
+        (void)snprintf(input, sizeof input,
+                       "{\"to\":\"someone@example.org\",\"subject\":\"about a hundred bytes\","
+                       "\"thread\":%d,\"n\":%zu}", s->number, s->took.n);
+        began = bench_now();
         if (tako_submit(s->t, &job, &id, &s->err) != TAKO_OK)
             break;
         bench_add(&s->took, (bench_now() - began) * 1e6);
@@ -91,6 +96,7 @@ static const char *submit_round(struct bench *b, struct submit_kind *kind, doubl
     for (; started < kind->threads; started++) {
         threads[started].t = t;
         threads[started].go = &go;
+        threads[started].number = started;
         threads[started].run_at_ms = ((int64_t)time(NULL) + 86400) * 1000;
         if (pthread_create(&threads[started].thread, NULL, submit_main, &threads[started]) != 0)
             break;
