@@ -112,7 +112,7 @@ check: PACKAGE_SET := check
 check: packages all examples build/check/runner check-amalgamation-made lint-made ## run every test; installs what is missing
 	@sh tests/support/tally.sh \
 		'suites=build/check/runner' \
-		'examples=sh tests/support/examples.sh build/release/examples' \
+		'examples=sh tests/support/examples.sh $(EXAMPLES:%.c=build/release/%)' \
 		$(if $(wildcard tests/server/cli.sh),'command line=sh tests/server/cli.sh build/tako') \
 		'packages=sh tests/support/packages_test.sh' \
 		'install=sh tests/support/install.sh' \
@@ -196,7 +196,7 @@ build/libtako.a: $(MODULES:%.c=build/release/%.o)
 # The list keeps in what the linker itself makes (__start_SECTION); all else is hidden already.
 build/libtako.so: $(MODULES:%.c=build/release/%.o)
 	$(call say,release $@)
-	$(Q)echo 'TAKO_$(SOMAJOR) { global: tako_*; local: *; };' >build/libtako.map
+	$(Q)echo '{ global: tako_*; local: *; };' >build/libtako.map
 	$(Q)$(CC) $(CFLAGS) -shared -pthread $(HARDEN_LINK) -Wl,-soname,$(SO) -Wl,-z,defs \
 		-Wl,--version-script=build/libtako.map $(LDFLAGS) -o build/libtako.so.$(VERSION) $^ $(LIBS)
 	$(Q)ln -sf libtako.so.$(VERSION) build/$(SO)
