@@ -1,0 +1,31 @@
+#!/bin/sh
+# format.sh [-i] - says which C files .clang-format would lay out in another way; with -i does so.
+# Only version 14 of clang-format is believed: each release has its own idea of a few lines.
+# SPDX-License-Identifier: MIT
+set -u
+cd "$(dirname "$0")/../.."
+
+format=
+for f in clang-format-14 clang-format; do
+    if "$f" --version 2>/dev/null | grep -q 'version 14\.'; then
+        format=$f
+        break
+    fi
+done
+if [ -z "$format" ]; then
+    echo "clang-format 14 is not there"
+    exit 77
+fi
+find . \( -name .git -o -path ./build -o -path ./amalgamation \) -prune -o -name '*.[ch]' -print |
+    sort | {
+    bad=0
+    while read -r file; do
+        if [ "${1-}" = -i ]; then
+            "$format" --style=file -i "$file"
+            continue
+        fi
+        lines=$("$format" --style=file "$file" | diff "$file" - | grep -c '^[<>]')
+        [ "$lines" = 0 ] || { echo "${file#./}: $lines lines differ, run make format"; bad=1; }
+    done
+    exit $bad
+}
