@@ -238,8 +238,9 @@ out:
 
 /* ---- the child's plan --------------------------------------------------------------------------------- */
 
+/* Puts the item's name at *at, in the room up to `end` that box_job_files counted. */
 static void box_add_item(struct native_box *box, const char *dir, const char *name,
-                         const void *data, size_t len, char **at)
+                         const void *data, size_t len, char **at, const char *end)
 {
     struct native_item *item = &box->items[box->child.n_items[1]++];
 
@@ -248,13 +249,14 @@ static void box_add_item(struct native_box *box, const char *dir, const char *na
     item->data = data;
     item->len = len;
     item->dst = *at;
-    *at += sprintf(*at, "%s/%s", dir, name) + 1; /* the room was counted by box_job_files */
+    *at += snprintf(*at, (size_t)(end - *at), "%s/%s", dir, name) + 1;
 }
 
 /* /code/main.py, /input/data.json and the input files; returns their size in *bytes. */
 static int box_job_files(struct native_box *box, int64_t *bytes, tako_error *err)
 {
     const struct tako__task *task = box->task;
+    const char *end;
     size_t i, room = 64;
     char *at;
 
@@ -267,12 +269,13 @@ static int box_job_files(struct native_box *box, int64_t *bytes, tako_error *err
     box->names = at = tako__alloc(&box->n->host, room);
     if (!box->items || !box->names)
         return tako__nomem(err);
-    box_add_item(box, "code", "main.py", task->code, task->code_len, &at);
-    box_add_item(box, "input", "data.json", task->input, task->input_len, &at);
+    end = at + room;
+    box_add_item(box, "code", "main.py", task->code, task->code_len, &at, end);
+    box_add_item(box, "input", "data.json", task->input, task->input_len, &at, end);
     *bytes = (int64_t)(task->code_len + task->input_len);
     for (i = 0; i < task->n_files; i++) {
         box_add_item(box, "input", task->files[i].name, task->files[i].data, task->files[i].size,
-                     &at);
+                     &at, end);
         *bytes += (int64_t)task->files[i].size;
     }
     return TAKO_OK;

@@ -17,6 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Tables laid out by hand. */
+/* clang-format off */
+
 /* Allowed with any arguments: nothing here reaches beyond the job's own namespaces. */
 static const char *const seccomp_allowed[] = {
     /* files */
@@ -104,6 +107,7 @@ static const unsigned seccomp_prctls[] = {
     38, 39, /* PR_SET_NO_NEW_PRIVS (set already), PR_GET_NO_NEW_PRIVS */
     0x53564d41, /* PR_SET_VMA */
 };
+/* clang-format on */
 
 #define SECCOMP_NEW_NAMESPACE 0x7e020000u /* every CLONE_NEW* flag that clone(2) takes */
 
