@@ -23,27 +23,31 @@ struct cold {
     tako_job job;
     const char *bwrap[BENCH_BWRAP_ARGS + COLD_ARGS + 1];
     struct bench_samples bare, wrapped, ours, inside; /* milliseconds */
+    double bare_cpu, wrapped_cpu, ours_cpu;           /* seconds, of all rounds */
 };
 
 static const char *cold_round(struct cold *c, int turn, tako_error *err)
 {
-    double began, inside;
+    double began, inside, cpu;
     const char *why;
     int i;
 
     /* Each comes first, second and last equally often. */
     for (i = 0; i < 3; i++) {
+        cpu = bench_cpu_seconds();
         began = bench_now();
         switch ((turn + i) % 3) {
         case 0:
             if (bench_spawn(c->program) != 0)
                 return "the bare program failed";
             bench_add(&c->bare, (bench_now() - began) * 1e3);
+            c->bare_cpu += bench_cpu_seconds() - cpu;
             break;
         case 1:
             if (bench_spawn(c->bwrap) != 0)
                 return "bwrap failed";
             bench_add(&c->wrapped, (bench_now() - began) * 1e3);
+            c->wrapped_cpu += bench_cpu_seconds() - cpu;
             break;
         default:
             why = bench_run(c->engine, &c->job, &inside, err);
@@ -51,6 +55,7 @@ static const char *cold_round(struct cold *c, int turn, tako_error *err)
                 return why;
             bench_add(&c->ours, (bench_now() - began) * 1e3);
             bench_add(&c->inside, inside);
+            c->ours_cpu += bench_cpu_seconds() - cpu;
             break;
         }
     }
@@ -70,6 +75,11 @@ static void cold_report(struct cold *c, double limit)
     bench_line(c->b, c->row, &c->wrapped, "ms", "bwrap %s", name);
     bench_line(c->b, c->row, &c->ours, "ms", "tako %s, submit to record", name);
     bench_line(c->b, c->row, &c->inside, "ms", "tako %s, the run itself (wall_us)", name);
+    if (c->ours.n)
+        bench_line_note(c->b, c->row, "cpu per run, mean: bare %.2f ms, bwrap %.2f ms, tako %.2f ms",
+                        c->bare_cpu * 1e3 / (double)c->bare.n,
+                        c->wrapped_cpu * 1e3 / (double)c->wrapped.n,
+                        c->ours_cpu * 1e3 / (double)c->ours.n);
     bench_line_ratio(c->b, c->row, bench_compare(slower, 2, bench_figure_ratio), "tako / bare");
     bench_line_ratio(c->b, c->row, r, "(tako - bare) / (bwrap - bare)");
     bench_line_ratio(c->b, c->row, bench_compare(inside, 3, bench_figure_overhead),
@@ -96,8 +106,10 @@ static enum bench_outcome cold_row(struct cold *c, const char *interpreter, int 
     if (!c->engine)
         return bench_fail(c->b, c->row, "opening the engine", err.message);
     for (i = 0; !why && i < rounds + warm && !bench_interrupted(); i++) {
-        if (i == warm)
+        if (i == warm) {
             c->bare.n = c->wrapped.n = c->ours.n = c->inside.n = 0;
+            c->bare_cpu = c->wrapped_cpu = c->ours_cpu = 0;
+        }
         why = cold_round(c, i, &err);
     }
     tako_close(c->engine);

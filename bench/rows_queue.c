@@ -390,6 +390,24 @@ static int callback_handler(void *ctx, tako_call *call)
     return 0;
 }
 
+/* What an engine costs that has worked and has nothing to do now. */
+static void callback_idle(struct bench *b, tako *t, const char *name)
+{
+    tako_stats before = TAKO_STATS_INIT, after = TAKO_STATS_INIT;
+    double cpu, began, took;
+
+    bench_pause(0.05);
+    (void)tako_get_stats(t, &before, NULL);
+    cpu = bench_cpu_seconds();
+    began = bench_now();
+    bench_pause(b->quick ? 0.5 : 3);
+    took = bench_now() - began;
+    cpu = bench_cpu_seconds() - cpu;
+    (void)tako_get_stats(t, &after, NULL);
+    bench_line_note(b, 7, "then idle, %s: cpu %.2f ms/s, wake-ups %.2f/s", name, cpu * 1e3 / took,
+                    (double)(after.wakeups - before.wakeups) / took);
+}
+
 enum bench_outcome bench_row_callback(struct bench *b)
 {
     static const char *const names[] = {"SQLite file", "memory"};
@@ -419,8 +437,11 @@ enum bench_outcome bench_row_callback(struct bench *b)
                 bench_add(&took[(i + k) % 2], (bench_now() - began) * 1e6);
         }
     }
-    for (k = 0; k < 2; k++)
+    for (k = 0; k < 2; k++) {
+        if (!why) /* the second idles alone */
+            callback_idle(b, engines[k], names[k]);
         tako_close(engines[k]);
+    }
     bench_store_drop(uri);
     if (!why) {
         for (k = 0; k < 2; k++)
