@@ -36,9 +36,10 @@
 
 NATIVE_INLINE long child_len(const char *s)
 {
+    const volatile char *at = s; /* else gcc turns the loop into a call of libc's strlen */
     long n = 0;
 
-    while (s[n])
+    while (at[n])
         n++;
     return n;
 }

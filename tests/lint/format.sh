@@ -3,7 +3,7 @@
 # Only version 14 of clang-format is believed: each release has its own idea of a few lines.
 # SPDX-License-Identifier: MIT
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 2
 
 format=
 for f in clang-format-14 clang-format; do
@@ -22,6 +22,10 @@ find . \( -name .git -o -path ./build -o -path ./amalgamation \) -prune -o -name
     while read -r file; do
         if [ "${1-}" = -i ]; then
             "$format" --style=file -i "$file"
+            # Ruled lines that are too long: dashes go until 100 columns are left.
+            sed -E -i ':a
+                /^.{101}/s,^(/\* ---- .*-)- \*/$,\1 */,
+                ta' "$file"
             continue
         fi
         lines=$("$format" --style=file "$file" | diff "$file" - | grep -c '^[<>]')

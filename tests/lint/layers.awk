@@ -33,6 +33,7 @@ BEGIN {
     group("example",  "^examples/",                                  "public")
     group("bench",    "^bench/",                                     "support public")
     group("support",  "^tests/support/",                             "public")
+    group("machine",  "^tests/vm/",                                  "")
     group("unit",     "^tests/unit/",                                "support model classify engine exec json ground public handler native sqlite")
     # What a store must do is tested on the example of a store too; how the SQLite store does it,
     # from inside.
