@@ -89,16 +89,17 @@ static void table_head(struct bench *b, int row, const char *what, va_list args)
     __attribute__((format(printf, 3, 0)));
 static void table_head(struct bench *b, int row, const char *what, va_list args)
 {
-    char text[96];
+    char text[60];
 
     (void)vsnprintf(text, sizeof text, what, args);
-    (void)fprintf(b->table->out, "%3d  %-58s", row, text);
+    (void)fprintf(b->table->out, "%3d  %-52s", row, text);
 }
 
 void bench_line(struct bench *b, int row, const struct bench_samples *s, const char *unit,
                 const char *what, ...)
 {
-    double p50 = bench_median(s), rate = strcmp(unit, "/s") == 0;
+    bool rate = strcmp(unit, "/s") == 0;
+    double p50 = bench_median(s);
     int digits = p50 < 100 ? 3 : 0;
     va_list args;
 
@@ -106,9 +107,9 @@ void bench_line(struct bench *b, int row, const struct bench_samples *s, const c
     table_head(b, row, what, args);
     va_end(args);
     /* Of a rate the low end is the bad one. */
-    (void)fprintf(b->table->out, " p50 %9.*f  p%s %9.*f %-2s  n %zu\n", digits, p50,
-                  rate > 0 ? "01" : "99", digits, bench_quantile(s, rate > 0 ? 0.01 : 0.99), unit,
-                  s->n);
+    (void)fprintf(b->table->out, " best %8.*f  p50 %8.*f  p%s %8.*f %-2s  n %zu\n", digits,
+                  bench_quantile(s, rate ? 1 : 0), digits, p50, rate ? "01" : "99", digits,
+                  bench_quantile(s, rate ? 0.01 : 0.99), unit, s->n);
 }
 
 void bench_line_ratio(struct bench *b, int row, struct bench_ratio r, const char *what, ...)

@@ -171,8 +171,8 @@ static void submit_report(struct bench *b, struct submit_kind *kinds, struct ben
 
     bench_line(b, 4, disk, "us", "the disk alone: 4 KiB appended and fdatasync");
     for (i = 0; i < 3; i++) {
-        bench_line(b, 4, &kinds[i].rate, "/s", "durable submits, %d thread%s (best %.0f/s)",
-                   kinds[i].threads, i ? "s" : "", bench_quantile(&kinds[i].rate, 1));
+        bench_line(b, 4, &kinds[i].rate, "/s", "durable submits, %d thread%s",
+                   kinds[i].threads, i ? "s" : "");
         bench_line(b, 4, &kinds[i].took, "us", "one submit, %d thread%s", kinds[i].threads,
                    i ? "s" : "");
         bench_line_note(b, 4, "fsyncs per submit %.3f (counted), commits per submit %.3f (statistics), "
@@ -183,7 +183,7 @@ static void submit_report(struct bench *b, struct submit_kind *kinds, struct ben
         to_one[0] = &kinds[i].rate;
         to_one[1] = &kinds[0].rate;
         r[i] = bench_compare(to_one, 2, bench_figure_ratio);
-        bench_line_ratio(b, 4, r[i], "submits/s, %d threads / 1 thread (best / best %.2f)",
+        bench_line_ratio(b, 4, r[i], "submits/s, %d / 1 threads (best/best %.1f)",
                          kinds[i].threads, bench_quantile(&kinds[i].rate, 1) /
                                                bench_quantile(&kinds[0].rate, 1));
     }
