@@ -103,6 +103,8 @@ void bench_line(struct bench *b, int row, const struct bench_samples *s, const c
     int digits = p50 < 100 ? 3 : 0;
     va_list args;
 
+    if (s->n == 0) /* interrupted before */
+        return;
     va_start(args, what);
     table_head(b, row, what, args);
     va_end(args);
@@ -116,6 +118,8 @@ void bench_line_ratio(struct bench *b, int row, struct bench_ratio r, const char
 {
     va_list args;
 
+    if (r.value == 0) /* interrupted before */
+        return;
     va_start(args, what);
     table_head(b, row, what, args);
     va_end(args);
@@ -195,7 +199,8 @@ static int room_make(struct bench *b)
     }
     if (statfs(b->dir, &fs) == 0 && fs.f_type == BENCH_TMPFS_MAGIC)
         bench_say("WARNING: %s is a tmpfs, where fsync costs nothing: rows 4, 5 and 7 say little; "
-                  "set TAKO_BENCH_DIR", base);
+                  "set TAKO_BENCH_DIR",
+                  base);
     return 0;
 }
 
@@ -221,11 +226,12 @@ static void usage(FILE *to)
 {
     int i;
 
-    (void)fprintf(to, "usage: bench [--quick] [--rows N,N...]\n"
-                      "Measures Tako against its peers and prints a table.\n\n"
-                      "  --quick     few samples, under 20 seconds: shows that all rows work\n"
-                      "  --rows 1,4  only these rows\n\n"
-                      "Files are made in a private directory in $TAKO_BENCH_DIR, else in ./build.\n\n");
+    (void)fprintf(to,
+                  "usage: bench [--quick] [--rows N,N...]\n"
+                  "Measures Tako against its peers and prints a table.\n\n"
+                  "  --quick     few samples, under 20 seconds: shows that all rows work\n"
+                  "  --rows 1,4  only these rows\n\n"
+                  "Files are made in a private directory in $TAKO_BENCH_DIR, else in ./build.\n\n");
     for (i = 0; i < BENCH_ROWS; i++)
         (void)fprintf(to, "  row %d  %s\n", i + 1, bench_rows[i].title);
 }
@@ -283,8 +289,10 @@ static int run_rows(struct bench *b, const bool *rows)
     }
     if (bench_interrupted())
         (void)fputs("INTERRUPTED: rows are missing or have few samples\n", table.out);
-    (void)fprintf(table.out, "Ratios are of medians; in brackets the bootstrap 95 %% interval. "
-                  "Goals not met: %d\n", b->goals_missed);
+    (void)fprintf(table.out,
+                  "Ratios are of medians; in brackets the bootstrap 95 %% interval. "
+                  "Goals not met: %d\n",
+                  b->goals_missed);
     (void)fclose(table.out);
     (void)fputs(table.lines, stdout);
     free(table.lines);

@@ -51,7 +51,7 @@ enum bench_goal { BENCH_AT_MOST, BENCH_AT_LEAST };
 
 struct bench {
     bool quick;
-    const char *self; /* this program, for children with a heap of their own */
+    const char *self;         /* this program, for children with a heap of their own */
     char dir[BENCH_PATH_MAX]; /* private, on a real file system; gone at the end */
     struct bench_text *table;
     int goals_missed;

@@ -42,7 +42,8 @@ tako *bench_engine(const char *store, int workers, const char *interpreter,
     opts.interpreter = interpreter;
     if (tako_open(&t, &opts, err) != TAKO_OK)
         return NULL;
-    if ((handler && tako_register_handler(t, "count", handler, handler_ctx, NULL, err) != TAKO_OK) ||
+    if ((handler &&
+         tako_register_handler(t, "count", handler, handler_ctx, NULL, err) != TAKO_OK) ||
         tako_start(t, err) != TAKO_OK) {
         tako_close(t);
         return NULL;

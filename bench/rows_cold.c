@@ -76,9 +76,9 @@ static void cold_report(struct cold *c, double limit)
     bench_line(c->b, c->row, &c->inside, "ms", "tako %s, the run itself (wall_us)", name);
     if (c->ours.n)
         /* bwrap's is unknown: it does not wait for what runs inside. */
-        bench_line_note(c->b, c->row, "cpu per run, mean: bare %.2f ms, tako with its engine %.2f ms",
-                        c->bare_cpu * 1e3 / (double)c->bare.n,
-                        c->ours_cpu * 1e3 / (double)c->ours.n);
+        bench_line_note(
+            c->b, c->row, "cpu per run, mean: bare %.2f ms, tako with its engine %.2f ms",
+            c->bare_cpu * 1e3 / (double)c->bare.n, c->ours_cpu * 1e3 / (double)c->ours.n);
     bench_line_ratio(c->b, c->row, bench_compare(slower, 2, bench_figure_ratio), "tako / bare");
     bench_line_ratio(c->b, c->row, r, "(tako - bare) / (bwrap - bare)");
     bench_line_ratio(c->b, c->row, bench_compare(inside, 3, bench_figure_overhead),
@@ -170,7 +170,7 @@ static void *rate_main(void *arg)
     struct rate_loop *loop = arg;
     int i;
 
-    for (i = 0; i < loop->count; i++)
+    for (i = 0; i < loop->count && !bench_interrupted(); i++)
         if (bench_spawn(loop->argv) != 0)
             loop->failed = 1;
     return NULL;
@@ -253,11 +253,12 @@ enum bench_outcome bench_row_rate(struct bench *b)
     if (!t)
         return bench_fail(b, 3, "opening the engine", err.message);
     for (i = 0; i <= rounds && rate >= 0 && !bench_interrupted(); i++) {
-        for (k = 0; k < kinds && rate >= 0; k++) {
+        for (k = 0; k < kinds && rate >= 0 && !bench_interrupted(); k++) {
             int kind = (i + k) % kinds;
 
-            rate = kind == 0 ? rate_ours(t, jobs, &err) : rate_bare(kind == 1 ? bare : wrapped, jobs);
-            if (i > 0 && rate >= 0) /* the first round warms up */
+            rate = kind == 0 ? rate_ours(t, jobs, &err)
+                             : rate_bare(kind == 1 ? bare : wrapped, jobs);
+            if (i > 0 && rate >= 0 && !bench_interrupted()) /* the first round warms up */
                 bench_add(&rates[kind], rate);
         }
     }

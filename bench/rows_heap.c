@@ -99,7 +99,8 @@ static void heap_report(struct bench *b, const struct bench_samples *job,
         bench_line(b, 6, &job[i], "ms", "cold true in a %s host", names[i]);
     for (i = 1; i >= 0; i--)
         bench_line(b, 6, &plain[i], "ms", "a plain fork in a %s host", names[i]);
-    bench_line_ratio(b, 6, bench_compare(forks, 2, bench_figure_ratio), "plain fork, 2 GiB / small");
+    bench_line_ratio(b, 6, bench_compare(forks, 2, bench_figure_ratio),
+                     "plain fork, 2 GiB / small");
     bench_line_ratio(b, 6, r, "start-up, 2 GiB host / small host");
     bench_line_goal(b, 6, r, BENCH_AT_MOST, 1.2, "start-up in a 2 GiB host / small host");
 }

@@ -57,7 +57,8 @@ static void *submit_main(void *arg)
         /* Every input is a new one, so that none is stored already. */
         (void)snprintf(input, sizeof input,
                        "{\"to\":\"someone@example.org\",\"subject\":\"about a hundred bytes\","
-                       "\"thread\":%d,\"n\":%zu}", s->number, s->took.n);
+                       "\"thread\":%d,\"n\":%zu}",
+                       s->number, s->took.n);
         began = bench_now();
         if (tako_submit(s->t, &job, &id, &s->err) != TAKO_OK)
             break;
@@ -72,8 +73,8 @@ struct submit_kind {
 };
 
 /* One round with a fresh file. NULL, or what went wrong. */
-static const char *submit_round(struct bench *b, struct submit_kind *kind, double seconds, bool keep,
-                                tako_error *err)
+static const char *submit_round(struct bench *b, struct submit_kind *kind, double seconds,
+                                bool keep, tako_error *err)
 {
     struct submit_thread *threads = calloc(SUBMIT_THREADS_MAX, sizeof *threads);
     tako_stats before = TAKO_STATS_INIT, after = TAKO_STATS_INIT;
@@ -171,21 +172,22 @@ static void submit_report(struct bench *b, struct submit_kind *kinds, struct ben
 
     bench_line(b, 4, disk, "us", "the disk alone: 4 KiB appended and fdatasync");
     for (i = 0; i < 3; i++) {
-        bench_line(b, 4, &kinds[i].rate, "/s", "durable submits, %d thread%s",
-                   kinds[i].threads, i ? "s" : "");
+        bench_line(b, 4, &kinds[i].rate, "/s", "durable submits, %d thread%s", kinds[i].threads,
+                   i ? "s" : "");
         bench_line(b, 4, &kinds[i].took, "us", "one submit, %d thread%s", kinds[i].threads,
                    i ? "s" : "");
-        bench_line_note(b, 4, "fsyncs per submit %.3f (counted), commits per submit %.3f (statistics), "
-                        "cpu %.1f us per submit", bench_median(&kinds[i].fsyncs),
-                        bench_median(&kinds[i].commits), bench_median(&kinds[i].cpu));
+        bench_line_note(b, 4,
+                        "fsyncs per submit %.3f (counted), commits per submit %.3f (statistics), "
+                        "cpu %.1f us per submit",
+                        bench_median(&kinds[i].fsyncs), bench_median(&kinds[i].commits),
+                        bench_median(&kinds[i].cpu));
     }
     for (i = 1; i < 3; i++) {
         to_one[0] = &kinds[i].rate;
         to_one[1] = &kinds[0].rate;
         r[i] = bench_compare(to_one, 2, bench_figure_ratio);
-        bench_line_ratio(b, 4, r[i], "submits/s, %d / 1 threads (best/best %.1f)",
-                         kinds[i].threads, bench_quantile(&kinds[i].rate, 1) /
-                                               bench_quantile(&kinds[0].rate, 1));
+        bench_line_ratio(b, 4, r[i], "submits/s, %d / 1 threads (best/best %.1f)", kinds[i].threads,
+                         bench_quantile(&kinds[i].rate, 1) / bench_quantile(&kinds[0].rate, 1));
     }
     bench_line_goal(b, 4, r[1], BENCH_AT_LEAST, 4, "durable submits/s of 8 threads / 1 thread");
     bench_line_goal(b, 4, r[2], BENCH_AT_LEAST, 15, "durable submits/s of 64 threads / 1 thread");
@@ -206,7 +208,7 @@ enum bench_outcome bench_row_submit(struct bench *b)
     kinds[2].threads = 64;
     for (i = 0; i <= rounds && !why && !bench_interrupted(); i++) {
         submit_disk(b, b->quick ? 100 : 300, &disk);
-        for (k = 0; k < 3 && !why; k++) /* the first round warms up */
+        for (k = 0; k < 3 && !why && !bench_interrupted(); k++) /* the first round warms up */
             why = submit_round(b, &kinds[(i + k) % 3], i == 0 ? 0.2 : seconds, i > 0, &err);
     }
     if (why)
@@ -359,7 +361,7 @@ enum bench_outcome bench_row_drain(struct bench *b)
     kinds[0].file = true;
     kinds[1].name = "memory";
     for (i = 0; i <= rounds && !why && !bench_interrupted(); i++)
-        for (k = 0; k < 2 && !why; k++)
+        for (k = 0; k < 2 && !why && !bench_interrupted(); k++)
             why = drain_round(b, &kinds[(i + k) % 2], i > 0, &err);
     if (!why) {
         for (k = 0; k < 2; k++) {

@@ -71,10 +71,14 @@ int bench_spawn(const char *const *argv)
 void bench_bwrap_argv(const char **argv, const char *const *program, size_t n)
 {
     static const char *const bwrap[BENCH_BWRAP_ARGS] = {
-        "bwrap",     "--unshare-all", "--ro-bind", "/usr",      "/usr",   "--symlink",
-        "usr/lib",   "/lib",          "--symlink", "usr/lib64", "/lib64", "--symlink",
-        "usr/bin",   "/bin",          "--proc",    "/proc",     "--dev",  "/dev",
-        "--tmpfs",   "/tmp",          "--die-with-parent",      "--new-session"};
+        "bwrap",        "--unshare-all", "--ro-bind",
+        "/usr",         "/usr",          "--symlink",
+        "usr/lib",      "/lib",          "--symlink",
+        "usr/lib64",    "/lib64",        "--symlink",
+        "usr/bin",      "/bin",          "--proc",
+        "/proc",        "--dev",         "/dev",
+        "--tmpfs",      "/tmp",          "--die-with-parent",
+        "--new-session"};
     size_t i;
 
     memcpy(argv, bwrap, sizeof bwrap);
