@@ -127,6 +127,17 @@ function read_version(    line, parts) {
     number_of_version = parts[1] * 1000000 + parts[2] * 1000 + parts[3]
 }
 
+# The file may travel without its tree, so the notice that has to travel with it is in it.
+function licence(    line, n) {
+    while ((getline line <"LICENSE") > 0) {
+        print (line == "" ? " *" : " * " line)
+        n++
+    }
+    close("LICENSE")
+    if (!n)
+        fail("LICENSE: cannot be read")
+}
+
 BEGIN {
     root = ARGC > 1 ? ARGV[1] : "tako.c"
     ARGC = 1
@@ -144,7 +155,10 @@ BEGIN {
     print " * Wants C11, gcc or clang, Linux; libsqlite3, libcjson and libseccomp with their headers."
     print " * -DTAKO_OMIT_NATIVE leaves the sandbox out (and libseccomp), -DTAKO_OMIT_SQLITE the SQLite"
     print " * store (and libsqlite3). The interface and its manual are in tako.h."
-    print " * SPDX-License-Identifier: MIT */"
+    print " * SPDX-License-Identifier: MIT"
+    print " *"
+    licence()
+    print " */"
     print "#ifndef TAKO_SOURCE_ID"
     print "#define TAKO_SOURCE_ID \"" source_id "\""
     print "#endif"

@@ -1,5 +1,5 @@
-/* json.h - reading JSON strictly, and writing it; json.c is the only file that knows cJSON. It hides cJSON's
- * faults: trailing junk, invalid UTF-8, NUL escapes, duplicate keys, depth.
+/* json.h - reading JSON strictly, and writing it; json.c is the only file that knows cJSON. It
+ * hides cJSON's faults: trailing junk, invalid UTF-8, NUL escapes, duplicate keys, depth.
  * SPDX-License-Identifier: MIT */
 #ifndef TAKO_JSON_H
 #define TAKO_JSON_H

@@ -48,7 +48,7 @@ done
 refuses() {
     rm -rf "$dir/tree"
     mkdir -p "$dir/tree/src"
-    cp tako.h "$dir/tree"
+    cp tako.h LICENSE "$dir/tree"
     echo '#include "../tako.h"' >"$dir/tree/src/base.h"
     echo '#include "src/a.c"' >"$dir/tree/tako.c"
     printf '%b' "$3" >"$dir/tree/$2"
@@ -104,14 +104,23 @@ for compiler in gcc clang; do
     is "what $compiler made runs a job" sh -c 'cd "$1" && out=$(./minimal 2>&1); echo "$out"
         [ "$out" = "succeeded: 2" ]' sh "$dir/$compiler"
 done
-for omit in SQLITE NATIVE; do
-    is "it links without $omit" sh -c '
-        cd "$1/gcc" && echo "#include \"tako.h\"
-            int main(void) { return tako_has(\"sqlite\") * 2 + tako_has(\"native\"); }" >has.c &&
-        gcc -Wall -Wextra -Werror -DTAKO_OMIT_$2 -o has has.c tako.c $3 -lcjson -lpthread &&
-        { ./has; [ $? -eq "$4" ]; }' sh "$dir" $omit \
-        $([ $omit = SQLITE ] && echo -lseccomp 1 || echo -lsqlite3 2)
-done
+# links FLAGS LIBRARIES HAS: what is left out is not there, and neither is its library needed.
+echo '#include "tako.h"
+int main(void) { return tako_has("sqlite") * 2 + tako_has("native"); }' >"$dir/has.c"
+links() {
+    for compiler in gcc clang; do
+        is "it links with $1, made by $compiler" sh -c '
+            cd "$1/$2" && $2 -Wall -Wextra -Werror $3 -o has ../has.c -I. tako.c $4 -lcjson -lpthread &&
+            { ./has; [ $? -eq "$5" ]; }' sh "$dir" $compiler "$1" "$2" "$3"
+    done
+}
+links -DTAKO_OMIT_SQLITE -lseccomp 1
+links -DTAKO_OMIT_NATIVE -lsqlite3 2
+links "-DTAKO_OMIT_SQLITE -DTAKO_OMIT_NATIVE" "" 0
+is "a host's own store needs no SQLite" sh -c '
+    cp examples/custom_store.c "$1/gcc" && cd "$1/gcc" &&
+    gcc -DTAKO_OMIT_SQLITE -o custom_store custom_store.c tako.c -lcjson -lseccomp -lpthread &&
+    ./custom_store' sh "$dir"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -12,7 +12,7 @@ failed=0
 
 # A world of commands: what is in $dir/bin and nothing else. `there` lists installed packages.
 world() {
-    rm -rf "$dir/bin"
+    rm -rf "${dir:?}/bin"
     mkdir "$dir/bin"
     for tool in sh sed tr find head env cat grep; do
         ln -s "$(command -v $tool)" "$dir/bin/$tool"

@@ -16,6 +16,7 @@ for part; do
     start=$(date +%s)
     { sh -c "${part#*=}" 2>&1 </dev/null; echo $? >"$logs/rc"; } | tee "$logs/out"
     rc=$(cat "$logs/rc")
+    # shellcheck disable=SC2046 # three numbers
     set -- $(awk '
         /Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+/ {
             gsub(/[^0-9 ]/, ""); n = split($0, v, " ")
