@@ -30,6 +30,7 @@
 /* 4. the engine: jobs are checked, committed in groups, claimed, run, recorded */
 #include "src/job.c"
 #include "src/pump.c"
+#include "src/turn.c"
 #include "src/worker.c"
 #include "src/keeper.c"
 #include "src/engine.c"

@@ -171,7 +171,7 @@ const struct tako__exec_ops *tako__exec_handler(void)
     return &ops;
 }
 
-/* ---- what a handler may call ------------------------------------------------------------------- */
+/* ---- what a handler may call ----------------------------------------------------------------- */
 
 const char *tako_call_id(const tako_call *c)
 {
@@ -226,7 +226,8 @@ int tako_call_output(tako_call *c, const char *json, size_t len, tako_error *err
     if (fault)
         return tako__fail(err, TAKO_EINVAL,
                           "tako_call_output: not acceptable as a JSON object at byte %zu of %zu: "
-                          "%s", at, len, fault);
+                          "%s",
+                          at, len, fault);
     copy = tako__strndup(c->host, json, len);
     if (!copy)
         return tako__nomem(err);
@@ -244,7 +245,9 @@ int tako_call_artifact(tako_call *c, const char *name, const void *data, size_t 
 
     if (!c || !name || (!data && len))
         return tako__fail(err, TAKO_EINVAL, "tako_call_artifact: %s is NULL",
-                          !c ? "c" : !name ? "name" : "data");
+                          !c      ? "c"
+                          : !name ? "name"
+                                  : "data");
     fault = tako__artifact_name_fault(name, strlen(name));
     if (fault)
         return tako__fail(err, TAKO_EINVAL, "tako_call_artifact: name '%.80s': %s", name, fault);

@@ -51,7 +51,7 @@ static int remind(void *ctx, tako_call *call)
     return tako_submit(r->engine, &next, &id, &err) == TAKO_OK ? 0 : 1;
 }
 
-/* ---- the stage --------------------------------------------------------------------------------- */
+/* ---- the stage ------------------------------------------------------------------------------- */
 
 static int64_t test_now_us;
 
@@ -101,7 +101,7 @@ static tako_id first_reminder(void)
     return id;
 }
 
-/* ---- the tests ----------------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 START_TEST(three_reminders_are_sent_a_day_apart)
 {

@@ -36,7 +36,7 @@ const tako_store_ops *tako_store_sqlite(void)
 }
 #endif
 
-/* ---- submit ------------------------------------------------------------------------------------- */
+/* ---- submit ---------------------------------------------------------------------------------- */
 
 /* Takes room for `count` jobs in the queue, which the pump gives back when they are written or
  * refused. The store is asked at most once a second for what other nodes did. */
@@ -62,7 +62,8 @@ static int api_reserve(tako *t, size_t count, tako_error *err)
     if (full)
         return tako__fail(err, TAKO_EFULL,
                           "the queue is full: %" PRId64 " jobs wait, %zu more would exceed "
-                          "max_queued %" PRId64 "; try again later", waiting, count, t->max_queued);
+                          "max_queued %" PRId64 "; try again later",
+                          waiting, count, t->max_queued);
     return TAKO_OK;
 }
 
@@ -127,7 +128,7 @@ int tako_submit_many(tako *t, const tako_job *jobs, size_t count, tako_id *ids, 
     return api_submit(t, jobs, count, true, ids, err);
 }
 
-/* ---- get and content ------------------------------------------------------------------------------- */
+/* ---- get and content ------------------------------------------------------------------------- */
 
 struct api_row {
     tako *t;
@@ -193,8 +194,10 @@ static int api_fill(tako *t, tako_record *rec, tako_error *err)
         if (hashes[i])
             rc = t->ops->get_blob(t->store, hashes[i], api_take_content, &a, err);
         if (rc == TAKO_ENOTFOUND)
-            rc = tako__fail(err, TAKO_ESTORE, "the store is damaged: content %s of job %s is "
-                            "missing", hashes[i], tako_record_id(rec));
+            rc = tako__fail(err, TAKO_ESTORE,
+                            "the store is damaged: content %s of job %s is "
+                            "missing",
+                            hashes[i], tako_record_id(rec));
     }
     return rc;
 }
@@ -206,7 +209,8 @@ static int api_check_id(const char *call, const char *id, tako_error *err)
     if (!tako__id_ok(id))
         return tako__fail(err, TAKO_EINVAL,
                           "%s: id '%.80s' is no id by its looks: 1-64 of [A-Za-z0-9._-], not "
-                          "beginning with '.'", call, id);
+                          "beginning with '.'",
+                          call, id);
     return TAKO_OK;
 }
 
@@ -279,7 +283,7 @@ int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx, tak
     return rc;
 }
 
-/* ---- wait and run ------------------------------------------------------------------------------------ */
+/* ---- wait and run ---------------------------------------------------------------------------- */
 
 static void api_link_waiter(tako *t, struct tako__waiter *w, const char *id)
 {
@@ -328,8 +332,10 @@ static int api_wait_turn(tako *t, struct tako__waiter *w, uint32_t seen, int64_t
     stepped = t->stepping;
     pthread_mutex_unlock(&t->lock);
     if (phase == TAKO__STOPPED)
-        return tako__fail(err, TAKO_ESTATE, "tako_wait: the engine was stopped; job %s has not "
-                          "ended", w->id);
+        return tako__fail(err, TAKO_ESTATE,
+                          "tako_wait: the engine was stopped; job %s has not "
+                          "ended",
+                          w->id);
     if (until_mono != INT64_MAX && left <= 0)
         return tako__fail(err, TAKO_ETIMEDOUT, "tako_wait: job %s has not ended in time", w->id);
     if (until_mono == INT64_MAX)
@@ -350,8 +356,7 @@ static int api_wait_turn(tako *t, struct tako__waiter *w, uint32_t seen, int64_t
     return API_AGAIN;
 }
 
-static int api_wait(tako *t, const char *id, int64_t timeout_ms, tako_record **out,
-                    tako_error *err)
+static int api_wait(tako *t, const char *id, int64_t timeout_ms, tako_record **out, tako_error *err)
 {
     struct tako__waiter w;
     tako_record *rec = NULL;
@@ -370,7 +375,8 @@ static int api_wait(tako *t, const char *id, int64_t timeout_ms, tako_record **o
         tako_record_free(rec);
         rec = NULL;
         if (turn == API_LAST) {
-            rc = tako__fail(err, TAKO_ETIMEDOUT, "tako_wait: job %s has not ended and nothing is due", id);
+            rc = tako__fail(err, TAKO_ETIMEDOUT,
+                            "tako_wait: job %s has not ended and nothing is due", id);
             break;
         }
         turn = api_wait_turn(t, &w, seen, until, err);
@@ -420,7 +426,7 @@ int tako_run(tako *t, const tako_job *job, tako_record **out, tako_error *err)
     return rc == TAKO_OK ? api_wait(t, id.text, -1, out, err) : rc;
 }
 
-/* ---- cancel ------------------------------------------------------------------------------------------ */
+/* ---- cancel ---------------------------------------------------------------------------------- */
 
 int tako_cancel(tako *t, const char *id, tako_error *err)
 {
@@ -459,7 +465,7 @@ int tako_cancel(tako *t, const char *id, tako_error *err)
     return rc;
 }
 
-/* ---- list --------------------------------------------------------------------------------------------- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 struct api_list {
     tako *t;
@@ -488,8 +494,10 @@ static int api_check_filter(const tako_filter *f, tako_error *err)
     for (status = TAKO_QUEUED; status <= TAKO_CANCELLED; status++)
         known |= TAKO_STATUS_BIT(status);
     if (f->statuses & ~known)
-        return tako__fail(err, TAKO_EINVAL, "tako_list: statuses 0x%x has bits that stand for no "
-                          "status; use TAKO_STATUS_BIT", f->statuses);
+        return tako__fail(err, TAKO_EINVAL,
+                          "tako_list: statuses 0x%x has bits that stand for no "
+                          "status; use TAKO_STATUS_BIT",
+                          f->statuses);
     if (f->type && !tako__type_name_ok(f->type))
         return tako__fail(err, TAKO_EINVAL, "tako_list: type '%.80s' is no name of a job type",
                           f->type);
@@ -539,7 +547,7 @@ int tako_list(tako *t, const tako_filter *f, tako_each_fn *each, void *ctx, tako
     return rc;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------ */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 int tako_record_json(tako *t, const tako_record *rec, int full, char **json, tako_error *err)
 {

@@ -19,7 +19,7 @@
 #define ENGINE_WORKERS_MAX 1024
 #define ENGINE_FLUSH_TRIES 5 /* failing transactions after which tako_stop gives up */
 
-/* ---- at the door --------------------------------------------------------------------------------- */
+/* ---- at the door ----------------------------------------------------------------------------- */
 
 static bool engine_in_handler_locked(const tako *t)
 {
@@ -44,7 +44,8 @@ int tako__enter(tako *t, const char *call, unsigned allowed, tako_error *err)
     if (getpid() != t->pid)
         return tako__fail(err, TAKO_ESTATE,
                           "%s: this process is a fork of the one that opened the engine; open "
-                          "another one here", call);
+                          "another one here",
+                          call);
     pthread_mutex_lock(&t->lock);
     phase = t->phase;
     event = t->has_event_thread && pthread_equal(t->event_thread, pthread_self());
@@ -53,11 +54,13 @@ int tako__enter(tako *t, const char *call, unsigned allowed, tako_error *err)
     if (event && !(allowed & TAKO__IN_EVENT))
         return tako__fail(err, TAKO_ESTATE,
                           "%s: not from an event callback, the engine waits for it; do it in a "
-                          "thread of yours", call);
+                          "thread of yours",
+                          call);
     if (handler)
         return tako__fail(err, TAKO_ESTATE,
                           "%s: not from a handler, which is part of the engine's work; do it in a "
-                          "thread of yours", call);
+                          "thread of yours",
+                          call);
     if (phase == TAKO__OPENED && !(allowed & TAKO__BEFORE_START))
         return tako__fail(err, TAKO_ESTATE, "%s: the engine is not started; call tako_start first",
                           call);
@@ -78,18 +81,20 @@ int tako__struct_in(void *out, size_t ours, size_t min, const void *given, const
     if (size < min)
         return tako__fail(err, TAKO_EINVAL,
                           "%s.size: %zu, less than the %zu bytes there must be; start from the "
-                          "_INIT macro", name, size, min);
+                          "_INIT macro",
+                          name, size, min);
     for (i = ours; i < size; i++)
         if (bytes[i])
             return tako__fail(err, TAKO_EINVAL,
                               "%s.size: %zu, and a member that this version (%s) does not know is "
-                              "set", name, size, TAKO_VERSION);
+                              "set",
+                              name, size, TAKO_VERSION);
     memcpy(out, given, size < ours ? size : ours);
     memcpy(out, &ours, sizeof ours);
     return TAKO_OK;
 }
 
-/* ---- job types -------------------------------------------------------------------------------------- */
+/* ---- job types ------------------------------------------------------------------------------- */
 
 const struct tako__type *tako__type_find_locked(tako *t, const char *name)
 {
@@ -154,7 +159,8 @@ static int engine_register(tako *t, const char *name, tako_handler_fn *fn, void 
     if (!tako__type_name_ok(name))
         return tako__fail(err, TAKO_EINVAL,
                           "tako_register_handler: type '%.80s' is no name of a job type: 1-64 of "
-                          "[A-Za-z0-9_-] with at least one letter or digit", name);
+                          "[A-Za-z0-9_-] with at least one letter or digit",
+                          name);
     if (tako__type_find(t, name))
         return tako__fail(err, TAKO_ECONFLICT,
                           "tako_register_handler: there is a job type '%s' already", name);
@@ -170,7 +176,8 @@ static int engine_register(tako *t, const char *name, tako_handler_fn *fn, void 
         tako__free(&t->host, type);
         return tako__fail(err, TAKO_ECONFLICT,
                           "tako_register_handler: '%s': another thread is registering a job type; "
-                          "try again", name);
+                          "try again",
+                          name);
     }
     rc = tako__exec_handler_add(t->handlers, name, fn, ctx, destroy, err);
     pthread_mutex_lock(&t->lock);
@@ -193,7 +200,7 @@ int tako_register_handler(tako *t, const char *type, tako_handler_fn *fn, void *
     return rc;
 }
 
-/* ---- stores ------------------------------------------------------------------------------------------ */
+/* ---- stores ---------------------------------------------------------------------------------- */
 
 static const tako_store_ops *engine_find_store(const tako_options *opts, const char *uri)
 {
@@ -220,14 +227,16 @@ static int engine_check_store(const tako_store_ops *ops, tako_error *err)
     if (ops->size != sizeof *ops)
         return tako__fail(err, TAKO_EINVAL,
                           "stores: the table of '%s' has size %zu instead of %zu; build it against "
-                          "this tako.h", ops->scheme, ops->size, sizeof *ops);
+                          "this tako.h",
+                          ops->scheme, ops->size, sizeof *ops);
     if (!ops->open || !ops->close || !ops->begin || !ops->commit || !ops->rollback ||
         !ops->put_blobs || !ops->insert || !ops->claim || !ops->finish || !ops->cancel ||
         !ops->put_node || !ops->remove_node || !ops->get || !ops->list || !ops->get_blob ||
         !ops->count || !ops->nodes || !ops->held || !ops->cancel_requests || !ops->next_due)
         return tako__fail(err, TAKO_EINVAL,
                           "stores: the table of '%s' lacks a function; only watch_fd and watched "
-                          "may be NULL", ops->scheme);
+                          "may be NULL",
+                          ops->scheme);
     return TAKO_OK;
 }
 
@@ -253,7 +262,7 @@ static int engine_open_store(tako *t, const tako_options *opts, tako_error *err)
     return t->ops->count(t->store, &t->queued, &t->stats.running, err);
 }
 
-/* ---- open ---------------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static int engine_check_options(const tako_options *o, tako_error *err)
 {
@@ -264,8 +273,10 @@ static int engine_check_options(const tako_options *o, tako_error *err)
         return tako__fail(err, TAKO_EINVAL, "max_queued: %" PRId64 " is negative; 0 = no limit",
                           o->max_queued);
     if (o->security != TAKO_STRICT && o->security != TAKO_PERMISSIVE)
-        return tako__fail(err, TAKO_EINVAL, "security: %d is neither TAKO_STRICT nor "
-                          "TAKO_PERMISSIVE", (int)o->security);
+        return tako__fail(err, TAKO_EINVAL,
+                          "security: %d is neither TAKO_STRICT nor "
+                          "TAKO_PERMISSIVE",
+                          (int)o->security);
     if (o->interpreter && o->interpreter[0] != '/')
         return tako__fail(err, TAKO_EINVAL, "interpreter: '%.200s' is no absolute path",
                           o->interpreter);
@@ -435,14 +446,15 @@ out:
     return rc;
 }
 
-/* ---- start ------------------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 int tako__native_open(tako *t, tako_error *err)
 {
     int rc;
 
     if (!t->native)
-        return tako__fail(err, TAKO_EUNSUPPORTED, "the native sandbox was left out at compile time");
+        return tako__fail(err, TAKO_EUNSUPPORTED,
+                          "the native sandbox was left out at compile time");
     if (t->native_self)
         return TAKO_OK;
     rc = t->native->open(&t->native_self, &t->host, &t->opts, err);
@@ -597,7 +609,7 @@ out:
     return rc;
 }
 
-/* ---- step --------------------------------------------------------------------------------------------------- */
+/* ---- step ------------------------------------------------------------------------------------ */
 
 int tako_step(tako *t, tako_error *err)
 {
@@ -610,7 +622,8 @@ int tako_step(tako *t, tako_error *err)
     if (t->workers > 0)
         return tako__fail(err, TAKO_ESTATE,
                           "tako_step: this engine has %d workers of its own; open it with workers "
-                          "= 0 to step it", t->workers);
+                          "= 0 to step it",
+                          t->workers);
     pthread_mutex_lock(&t->lock);
     if (t->stepping)
         rc = TAKO_ESTATE;
@@ -640,7 +653,7 @@ int tako_step(tako *t, tako_error *err)
     return rc == TAKO_OK && run ? 1 : rc;
 }
 
-/* ---- stop and close ------------------------------------------------------------------------------------------- */
+/* ---- stop and close -------------------------------------------------------------------------- */
 
 /* Waits on `turn` until `until_mono` (INT64_MAX = no limit); false when that is over. */
 static bool engine_wait_turn_locked(tako *t, int64_t until_mono)
@@ -772,7 +785,8 @@ int tako_stop(tako *t, int64_t grace_ms, tako_error *err)
     if (lost)
         rc = tako__fail(err, TAKO_ESTORE,
                         "tako_stop: the results of %zu jobs could not be written; the jobs will be "
-                        "taken back when this node's lease is over", lost);
+                        "taken back when this node's lease is over",
+                        lost);
     else
         rc = engine_leave_store(t, err);
     tako__pump_release(t);

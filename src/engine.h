@@ -1,5 +1,5 @@
-/* engine.h - the engine from inside: what the rooms job, pump, worker, keeper, engine and api
- * share. Nobody outside layer 4 includes it.
+/* engine.h - the engine from inside: what the rooms job, pump, turn, worker, keeper, engine and
+ * api share. Nobody outside layer 4 includes it.
  *
  * Threads. Workers run attempts. One thread at a time holds the *pump role* and with it the only
  * right to write to the store: the engine's own thread once tako_start made one, else whichever
@@ -21,10 +21,10 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#define TAKO__PREFETCH_MAX 256      /* claimed handler jobs beyond the free workers */
+#define TAKO__PREFETCH_MAX 256          /* claimed handler jobs beyond the free workers */
 #define TAKO__PREFETCH_STALE_US 1000000 /* handed back when no worker came to them for so long */
-#define TAKO__SETUP_TRIES 5         /* attempts when the sandbox could not be made in passing */
-#define TAKO__SAFETY_US 1000000     /* how often to look without a watch descriptor */
+#define TAKO__SETUP_TRIES 5             /* attempts when the sandbox could not be made in passing */
+#define TAKO__SAFETY_US 1000000         /* how often to look without a watch descriptor */
 
 /* ---- job types: immutable once linked, freed at close ------------------------------------- */
 
@@ -45,30 +45,30 @@ struct tako__worker {
     struct tako *engine;
     pthread_t thread;
     bool thread_made;
-    int cancel_fd;           /* a timerfd: fires at a handler's deadline, or when told to stop */
-    struct tako__run *run;   /* guarded by the lock */
+    int cancel_fd;         /* a timerfd: fires at a handler's deadline, or when told to stop */
+    struct tako__run *run; /* guarded by the lock */
 };
 
 /* One claimed attempt, from claim to the commit of its end. In exactly one list: ready (waits
  * for a worker), with a worker, ended (waits for the pump), or in a pump's batch. */
 struct tako__run {
-    struct tako__run *next;            /* in ready, ended or a batch */
+    struct tako__run *next;                /* in ready, ended or a batch */
     struct tako__run *prev_all, *next_all; /* in tako.runs; guarded by the lock */
     const struct tako__type *type;
-    struct tako__worker *worker;       /* guarded by the lock */
-    enum tako__stop_why why;           /* guarded by the lock */
+    struct tako__worker *worker; /* guarded by the lock */
+    enum tako__stop_why why;     /* guarded by the lock */
     char id[65];
     char node[65];
     int attempt, deaths;
-    int64_t claimed_mono;              /* CLOCK_MONOTONIC, microseconds */
-    tako_row row;                      /* its strings point here and behind the struct */
+    int64_t claimed_mono; /* CLOCK_MONOTONIC, microseconds */
+    tako_row row;         /* its strings point here and behind the struct */
     /* How it ended: written by the worker, read by the pump. */
-    tako_status status;                /* TAKO_QUEUED = back to the queue */
+    tako_status status; /* TAKO_QUEUED = back to the queue */
     int64_t run_at_us, started_us, ended_us;
     struct tako__buf result;
-    tako_blob *blobs;                  /* data and keys are owned */
+    tako_blob *blobs; /* data and keys are owned */
     size_t n_blobs;
-    char reserve[2048];                /* the result's first buffer: a small result needs no
+    char reserve[2048]; /* the result's first buffer: a small result needs no
                                           memory, so an ending can always be told */
 };
 
@@ -82,11 +82,11 @@ struct tako__op {
     const tako_row *rows; /* submit */
     const tako_blob *blobs;
     size_t n_rows, n_blobs;
-    int *results;         /* room for n_rows */
+    int *results; /* room for n_rows */
     tako_cancel_item cancel;
-    const char *type;     /* of the job to cancel, for the event */
+    const char *type; /* of the job to cancel, for the event */
     int attempt;
-    int rc;               /* written by the pump before done */
+    int rc; /* written by the pump before done */
     tako_error err;
     _Atomic uint32_t *word; /* the futex that announces the batch's end */
     atomic_int done;
@@ -115,7 +115,7 @@ struct tako {
     const tako_store_ops *ops;
     void *store;
     int watch_fd;
-    int wake_fd;     /* eventfd that ends the pump's sleep */
+    int wake_fd; /* eventfd that ends the pump's sleep */
     tako_id node;
     char identity[160];
     tako_options opts; /* for the executors; store and stores are NULL */
@@ -136,9 +136,9 @@ struct tako {
     char sandbox_why[TAKO_ERROR_SIZE];
     struct tako__op *intake, **intake_end;
     size_t intake_count;
-    uint32_t batch;            /* number of the batch that is being filled */
-    size_t gather_target;      /* the pump waits until so many ops are there; 0 = it does not */
-    struct tako__run *runs;    /* all that this process holds */
+    uint32_t batch;         /* number of the batch that is being filled */
+    size_t gather_target;   /* the pump waits until so many ops are there; 0 = it does not */
+    struct tako__run *runs; /* all that this process holds */
     size_t n_runs;
     struct tako__run *ready, **ready_end;
     size_t n_ready;
@@ -149,17 +149,17 @@ struct tako {
     struct tako__worker *crew; /* the workers; one for tako_step when workers is 0 */
     int crew_size;
     bool crew_leave, pump_leave, stepping, registering;
-    bool stop_now;             /* what is still running is to be stopped */
+    bool stop_now; /* what is still running is to be stopped */
     pthread_t pump_thread, step_thread, event_thread;
     bool has_pump_thread, has_event_thread;
     bool pump_held, pump_asleep;
-    int pump_wanted;           /* callers that need the role itself, not only a cycle */
+    int pump_wanted; /* callers that need the role itself, not only a cycle */
     struct tako__waiter *waiters;
-    int64_t queued, reserved;  /* jobs waiting in the store, about; submits under way */
-    int64_t counted_mono;      /* when `queued` was last taken from the store */
-    bool claim_due;            /* something may be claimable now */
-    int64_t next_due_us;       /* when the next delayed job is due, host clock */
-    int64_t handler_us;        /* recent time of a handler run; 0 = none was seen yet */
+    int64_t queued, reserved; /* jobs waiting in the store, about; submits under way */
+    int64_t counted_mono;     /* when `queued` was last taken from the store */
+    bool claim_due;           /* something may be claimable now */
+    int64_t next_due_us;      /* when the next delayed job is due, host clock */
+    int64_t handler_us;       /* recent time of a handler run; 0 = none was seen yet */
     tako_stats stats;
 
     _Atomic uint32_t ack[2];   /* futexes of even and odd batches */
@@ -167,21 +167,21 @@ struct tako {
 
     /* ---- owned by the pump role ---- */
     struct {
-        const char **types;    /* what to claim: "default" when it can run here, handlers, NULL */
+        const char **types; /* what to claim: "default" when it can run here, handlers, NULL */
         const struct tako__type *types_head;
         bool types_sandbox;
         size_t n_types;
-        size_t last_acked;     /* callers that the last commit answered */
-        int64_t commit_us;     /* recent time from begin to commit */
-        int64_t lease_until_us;/* our node's row in the store; 0 = none */
-        int64_t foreign_due_us;/* when another node's lease ends; INT64_MAX = there is none */
-        int64_t safety_mono;   /* the last look without a watch descriptor */
+        size_t last_acked;      /* callers that the last commit answered */
+        int64_t commit_us;      /* recent time from begin to commit */
+        int64_t lease_until_us; /* our node's row in the store; 0 = none */
+        int64_t foreign_due_us; /* when another node's lease ends; INT64_MAX = there is none */
+        int64_t safety_mono;    /* the last look without a watch descriptor */
         int64_t recovered_mono;
-        int64_t retry_mono;    /* do not write ends before */
-        int trouble;           /* transactions with ends that failed in a row */
-        int careful;           /* so many commits long, claim one job at a time */
-        bool prefetch_dry;     /* nothing more to prefetch until claim_due is set again */
-        bool look_cancels;     /* another node may have cancelled what runs here */
+        int64_t retry_mono; /* do not write ends before */
+        int trouble;        /* transactions with ends that failed in a row */
+        int careful;        /* so many commits long, claim one job at a time */
+        bool prefetch_dry;  /* nothing more to prefetch until claim_due is set again */
+        bool look_cancels;  /* another node may have cancelled what runs here */
     } pump;
 };
 
@@ -204,7 +204,7 @@ TAKO_PRIVATE int tako__native_open(tako *t, tako_error *err);
 TAKO_PRIVATE const struct tako__type *tako__type_find(tako *t, const char *name);
 TAKO_PRIVATE const struct tako__type *tako__type_find_locked(tako *t, const char *name);
 
-/* Futexes: tako__word_wait returns when *word is not `seen`, after timeout_us (-1 = never), or
+/* Futexes (turn.c): tako__word_wait returns when *word is not `seen`, after timeout_us (-1 = never), or
  * for no reason. */
 TAKO_PRIVATE void tako__word_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_us);
 TAKO_PRIVATE void tako__word_wake(_Atomic uint32_t *word, int count);
@@ -226,7 +226,7 @@ TAKO_PRIVATE int tako__prepare(tako *t, struct tako__prepared *out, const tako_j
                                size_t count, bool many, tako_error *err);
 TAKO_PRIVATE void tako__prepared_free(struct tako__prepared *p);
 
-/* ---- pump.c --------------------------------------------------------------------------------- */
+/* ---- pump.c and turn.c ----------------------------------------------------------------------- */
 
 /* Has `op` written and waits for it: op->rc, also returned, with op->err. */
 TAKO_PRIVATE int tako__pump_do(tako *t, struct tako__op *op);
@@ -237,12 +237,12 @@ TAKO_PRIVATE void tako__pump_release(tako *t);
 TAKO_PRIVATE int tako__pump_cycle(tako *t, int claim, tako_error *err);
 TAKO_PRIVATE void *tako__pump_main(void *engine); /* the engine's thread */
 /* For a caller that waits while there is no engine thread: takes the role if it is free, sleeps
- * in it for at most timeout_us (-1 = long), and looks for what other nodes did. False = not free. */
+ * in it for at most timeout_us (-1 = long), and looks for what other nodes did. False: not free. */
 TAKO_PRIVATE bool tako__pump_watch(tako *t, int64_t timeout_us);
 TAKO_PRIVATE void tako__pump_ping_locked(tako *t); /* ends the pump's sleep */
 TAKO_PRIVATE void tako__pump_end_run_locked(tako *t, struct tako__run *run); /* to `ended` */
 TAKO_PRIVATE void tako__pump_unhold_locked(tako *t, struct tako__run *run);  /* out of `runs` */
-TAKO_PRIVATE void tako__waiters_wake_locked(tako *t, const char *id); /* NULL = all */
+TAKO_PRIVATE void tako__waiters_wake_locked(tako *t, const char *id);        /* NULL = all */
 /* Events of a cycle: collected while it goes on, delivered when it is over. */
 TAKO_PRIVATE void tako__event_send(tako *t, const char *id, const char *type, tako_status status,
                                    int attempt, int64_t at_us);

@@ -137,8 +137,8 @@ static int job_check_numbers(const tako_job *job, tako_error *err)
     if (job->memory_bytes != 0 &&
         (job->memory_bytes < TAKO_MEMORY_MIN || job->memory_bytes > TAKO_MEMORY_MAX))
         return tako__fail(err, TAKO_EINVAL, "memory_bytes: %" PRId64 ", not in %lld-%lld (0 = %d)",
-                          job->memory_bytes, (long long)TAKO_MEMORY_MIN,
-                          (long long)TAKO_MEMORY_MAX, JOB_MEMORY);
+                          job->memory_bytes, (long long)TAKO_MEMORY_MIN, (long long)TAKO_MEMORY_MAX,
+                          JOB_MEMORY);
     if (job->priority < -100 || job->priority > 100)
         return tako__fail(err, TAKO_EINVAL, "priority: %d, not in -100..100", job->priority);
     if (job->run_at_ms < 0 || job->run_at_ms > JOB_RUN_AT_MAX_MS)

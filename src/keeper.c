@@ -165,8 +165,8 @@ static void keeper_announce(tako *t, struct keeper_scan *s)
     pthread_mutex_unlock(&t->lock);
     for (job = s->jobs; job; job = job->next) {
         tako__log(&t->host, TAKO_LOG_WARN, "keeper", "job %s was running on a dead node: %s",
-                  job->id, job->status == TAKO_QUEUED ? "queued again"
-                                                      : tako_status_name(job->status));
+                  job->id,
+                  job->status == TAKO_QUEUED ? "queued again" : tako_status_name(job->status));
         tako__event_send(t, job->id, job->type, job->status, job->attempt, s->now_us);
     }
 }
@@ -223,7 +223,7 @@ out:
     return rc;
 }
 
-/* ---- other nodes ---------------------------------------------------------------------------------- */
+/* ---- other nodes ----------------------------------------------------------------------------- */
 
 static int keeper_saw_cancel(void *ctx, const tako_row *row)
 {
@@ -265,7 +265,7 @@ void tako__keeper_waiters(tako *t)
 {
     struct tako__waiter *w;
     const char **ids;
-    char (*texts)[65];
+    char(*texts)[65];
     size_t n = 0, room = 0;
     tako_error err;
 
@@ -311,7 +311,7 @@ void tako__keeper_look(tako *t)
         t->pump.foreign_due_us = now_us + TAKO__SAFETY_US;
 }
 
-/* ---- this node --------------------------------------------------------------------------------------- */
+/* ---- this node ------------------------------------------------------------------------------- */
 
 void tako__keeper_unprefetch_locked(tako *t, int64_t now_mono, bool all)
 {

@@ -1,27 +1,20 @@
 /* pump.c - the one writer: takes all that waits, writes it in one transaction, claims jobs in the
  * same one, and answers everybody after the commit (group commit).
  *
- * Callers leave an op in the intake and sleep on the futex of the batch that is being filled; one
- * wake-up answers a whole batch. Without an engine thread a caller that finds the role free does
- * the cycle itself, for all that wait. Knows nothing of how jobs run; see worker.c.
+ * One wake-up answers a whole batch. Who does it, and how callers wait for it, is in turn.c; how
+ * jobs run is in worker.c. Needs the pump role throughout.
  *
  * SPDX-License-Identifier: MIT */
 #include "engine.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#define PUMP_GATHER_MAX_US 2000 /* at most this long, and half a commit, for callers to come back */
 #define PUMP_RETRY_MIN_US 10000
 #define PUMP_RETRY_MAX_US 1000000
 #define PUMP_CAREFUL 16 /* commits after a failure in which one job at a time is claimed */
-#define PUMP_AGAIN 1 /* of pump_transact: an op was taken out, the rest is to be tried again */
+#define PUMP_AGAIN 1    /* of pump_transact: an op was taken out, the rest is to be tried again */
 
 struct pump_event {
     char id[65], type[65];
@@ -51,36 +44,7 @@ struct pump_batch {
     size_t n_events, event_room;
 };
 
-/* ---- futexes ----------------------------------------------------------------------------- */
-
-void tako__word_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_us)
-{
-    struct timespec ts;
-
-    ts.tv_sec = (time_t)(timeout_us / 1000000);
-    ts.tv_nsec = (long)(timeout_us % 1000000) * 1000;
-    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, timeout_us < 0 ? NULL : &ts, NULL, 0);
-}
-
-void tako__word_wake(_Atomic uint32_t *word, int count)
-{
-    (void)atomic_fetch_add_explicit(word, 1, memory_order_release);
-    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-}
-
 /* ---- lists --------------------------------------------------------------------------------- */
-
-void tako__pump_ping_locked(tako *t)
-{
-    uint64_t one = 1;
-    ssize_t done;
-
-    if (!t->pump_asleep)
-        return;
-    t->pump_asleep = false;
-    done = write(t->wake_fd, &one, sizeof one); /* an eventfd that is 0 takes it at once */
-    (void)done;
-}
 
 void tako__pump_end_run_locked(tako *t, struct tako__run *run)
 {
@@ -262,7 +226,7 @@ static void pump_collect(tako *t, struct pump_batch *b, int claim)
     pthread_mutex_unlock(&t->lock);
 }
 
-/* ---- the transaction --------------------------------------------------------------------------- */
+/* ---- the transaction ------------------------------------------------------------------------- */
 
 static int pump_reserve(tako *t, struct pump_batch *b, tako_error *err)
 {
@@ -500,7 +464,7 @@ static int pump_transact(tako *t, struct pump_batch *b, tako_error *err)
     return TAKO_OK;
 }
 
-/* ---- after the transaction ------------------------------------------------------------------------ */
+/* ---- after the transaction ------------------------------------------------------------------- */
 
 static void pump_note(struct pump_batch *b, const char *id, const char *type, tako_status status,
                       int attempt, int64_t at_us)
@@ -673,8 +637,10 @@ static void pump_put_back(tako *t, struct pump_batch *b, int rc, const tako_erro
     int64_t pause;
 
     if (b->n_ended)
-        tako__log(&t->host, TAKO_LOG_WARN, "pump", "%zu results could not be written (%d), will be "
-                  "tried again: %s", b->n_ended, rc, why->message);
+        tako__log(&t->host, TAKO_LOG_WARN, "pump",
+                  "%zu results could not be written (%d), will be "
+                  "tried again: %s",
+                  b->n_ended, rc, why->message);
     pthread_mutex_lock(&t->lock);
     for (run = b->ended; run; run = next) {
         next = run->next;
@@ -688,8 +654,8 @@ static void pump_put_back(tako *t, struct pump_batch *b, int rc, const tako_erro
         pause <<= t->pump.trouble < 7 ? t->pump.trouble : 7;
         t->pump.trouble++;
         t->pump.careful = PUMP_CAREFUL;
-        t->pump.retry_mono =
-            tako__mono_us() + (pause < PUMP_RETRY_MAX_US ? pause : PUMP_RETRY_MAX_US);
+        t->pump.retry_mono = tako__mono_us() +
+                             (pause < PUMP_RETRY_MAX_US ? pause : PUMP_RETRY_MAX_US);
     }
     pthread_cond_broadcast(&t->turn);
     pthread_mutex_unlock(&t->lock);
@@ -758,7 +724,8 @@ static void pump_release_batch(tako *t, struct pump_batch *b)
         if (b->results[n++] != TAKO_OK)
             tako__log(&t->host, TAKO_LOG_WARN, "pump",
                       "the end of job %s, attempt %d, was refused: this node's lease was over and "
-                      "another node has the job", run->id, run->attempt);
+                      "another node has the job",
+                      run->id, run->attempt);
         tako__run_free(t, run);
     }
     tako__free(&t->host, b->events);
@@ -813,205 +780,4 @@ int tako__pump_cycle(tako *t, int claim, tako_error *err)
         pump_learn_due(t, b.now_us);
     pump_release_batch(t, &b);
     return rc;
-}
-
-/* ---- the role -------------------------------------------------------------------------------------- */
-
-void tako__pump_take(tako *t)
-{
-    pthread_mutex_lock(&t->lock);
-    t->pump_wanted++;
-    while (t->pump_held) {
-        tako__pump_ping_locked(t);
-        pthread_cond_wait(&t->turn, &t->lock);
-    }
-    t->pump_wanted--;
-    t->pump_held = true;
-    pthread_mutex_unlock(&t->lock);
-}
-
-/* Whoever is left finds the role free: those who want it for long first, then a caller whose op
- * waits, then one who waits for a job. */
-void tako__pump_release(tako *t)
-{
-    pthread_mutex_lock(&t->lock);
-    t->pump_held = false;
-    if (t->pump_wanted || t->has_pump_thread)
-        pthread_cond_broadcast(&t->turn);
-    else if (t->intake)
-        tako__word_wake(&t->ack[t->batch & 1], 1);
-    else if (t->waiters)
-        tako__word_wake(&t->waiters->word, 1);
-    pthread_mutex_unlock(&t->lock);
-}
-
-static bool pump_try(tako *t)
-{
-    bool got;
-
-    pthread_mutex_lock(&t->lock);
-    got = !t->has_pump_thread && !t->pump_held && !t->pump_wanted;
-    if (got)
-        t->pump_held = true;
-    pthread_mutex_unlock(&t->lock);
-    return got;
-}
-
-/* After a commit that answered many, waits a little for them to come back, so that they do not
- * end up in turns of one and all others. True when something is there to write. */
-static bool pump_gather(tako *t)
-{
-    size_t target = t->pump.last_acked;
-    int64_t limit = t->pump.commit_us / 2, until;
-    uint32_t seen;
-    bool some;
-
-    if (limit > PUMP_GATHER_MAX_US)
-        limit = PUMP_GATHER_MAX_US;
-    until = tako__mono_us() + limit;
-    pthread_mutex_lock(&t->lock);
-    if (target > 1 && t->intake_count < target && !t->pump_wanted) {
-        t->gather_target = target;
-        while (t->gather_target && limit > 0) {
-            seen = atomic_load_explicit(&t->gathered, memory_order_acquire);
-            pthread_mutex_unlock(&t->lock);
-            tako__word_wait(&t->gathered, seen, limit);
-            limit = until - tako__mono_us();
-            pthread_mutex_lock(&t->lock);
-        }
-        t->gather_target = 0;
-    }
-    t->pump.last_acked = 0;
-    some = t->intake != NULL;
-    pthread_mutex_unlock(&t->lock);
-    return some;
-}
-
-int tako__pump_do(tako *t, struct tako__op *op)
-{
-    bool threaded, gathered = false;
-    uint32_t seen;
-
-    op->next = NULL;
-    op->rc = TAKO_OK;
-    atomic_init(&op->done, 0);
-    pthread_mutex_lock(&t->lock);
-    *t->intake_end = op;
-    t->intake_end = &op->next;
-    t->intake_count++;
-    op->word = &t->ack[t->batch & 1];
-    threaded = t->has_pump_thread;
-    if (t->gather_target && t->intake_count >= t->gather_target) {
-        t->gather_target = 0;
-        gathered = true;
-    }
-    tako__pump_ping_locked(t);
-    pthread_mutex_unlock(&t->lock);
-    if (gathered)
-        tako__word_wake(&t->gathered, 1);
-    for (;;) {
-        seen = atomic_load_explicit(op->word, memory_order_acquire);
-        if (atomic_load_explicit(&op->done, memory_order_acquire))
-            return op->rc;
-        if (!threaded && pump_try(t)) {
-            (void)pump_gather(t);
-            if (!atomic_load_explicit(&op->done, memory_order_acquire))
-                (void)tako__pump_cycle(t, 0, NULL);
-            tako__pump_release(t);
-        } else {
-            tako__word_wait(op->word, seen, -1);
-        }
-    }
-}
-
-/* Sleeps until there is something to do, at most limit_us (-1 = no limit); the role stays held. */
-static void pump_sleep(tako *t, int64_t limit_us, bool count)
-{
-    struct pollfd fds[2];
-    struct timespec ts;
-    uint64_t taken;
-    int64_t now_us = tako__now_us(&t->host), mono = tako__mono_us(), pause;
-    ssize_t got;
-    int ready;
-    bool look;
-
-    pthread_mutex_lock(&t->lock);
-    pause = tako__keeper_sleep_locked(t, now_us, mono);
-    if (limit_us >= 0 && (pause < 0 || pause > limit_us))
-        pause = limit_us;
-    if (pause == 0 || t->pump_wanted) {
-        pthread_mutex_unlock(&t->lock);
-        return;
-    }
-    t->pump_asleep = true;
-    pthread_mutex_unlock(&t->lock);
-    memset(fds, 0, sizeof fds);
-    fds[0].fd = t->wake_fd;
-    fds[0].events = POLLIN;
-    fds[1].fd = t->watch_fd;
-    fds[1].events = POLLIN;
-    ts.tv_sec = (time_t)(pause / 1000000);
-    ts.tv_nsec = (long)(pause % 1000000) * 1000;
-    ready = ppoll(fds, 2, pause < 0 ? NULL : &ts, NULL);
-    pthread_mutex_lock(&t->lock);
-    t->pump_asleep = false;
-    if (count)
-        t->stats.wakeups++;
-    pthread_mutex_unlock(&t->lock);
-    if (ready > 0 && fds[0].revents) {
-        got = read(t->wake_fd, &taken, sizeof taken);
-        (void)got;
-    }
-    look = t->watch_fd < 0 && tako__mono_us() - t->pump.safety_mono >= TAKO__SAFETY_US;
-    if (ready > 0 && fds[1].revents)
-        look = !t->ops->watched || t->ops->watched(t->store) != 0;
-    if (look)
-        tako__keeper_look(t);
-}
-
-bool tako__pump_watch(tako *t, int64_t timeout_us)
-{
-    if (!pump_try(t))
-        return false;
-    (void)tako__pump_cycle(t, 0, NULL);
-    pump_sleep(t, timeout_us, false);
-    tako__pump_release(t);
-    return true;
-}
-
-/* The engine's thread lets those go first who want the role itself. */
-static void pump_yield(tako *t)
-{
-    pthread_mutex_lock(&t->lock);
-    if (t->pump_wanted) {
-        t->pump_held = false;
-        pthread_cond_broadcast(&t->turn);
-        while (t->pump_held || t->pump_wanted)
-            pthread_cond_wait(&t->turn, &t->lock);
-        t->pump_held = true;
-    }
-    pthread_mutex_unlock(&t->lock);
-}
-
-void *tako__pump_main(void *engine)
-{
-    tako *t = engine;
-    bool leave = false;
-
-    tako__pump_take(t);
-    while (!leave) {
-        pump_yield(t);
-        if (tako__pump_cycle(t, -1, NULL) == TAKO_OK)
-            tako__keeper_cancels(t);
-        pthread_mutex_lock(&t->lock);
-        tako__keeper_unprefetch_locked(t, tako__mono_us(), false);
-        leave = t->pump_leave && !t->intake;
-        if (leave)
-            t->has_pump_thread = false; /* from here on callers do it themselves */
-        pthread_mutex_unlock(&t->lock);
-        if (!leave && !pump_gather(t))
-            pump_sleep(t, -1, true);
-    }
-    tako__pump_release(t);
-    return NULL;
 }

@@ -40,7 +40,7 @@ struct worker_load {
     struct tako__task task;
 };
 
-/* ---- runs -------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 int tako__run_make(struct tako__run **out, tako *t, const tako_row *row,
                    const struct tako__type *type)
@@ -86,8 +86,14 @@ static void worker_drop_blobs(tako *t, struct tako__run *run)
     size_t i;
 
     for (i = 0; i < run->n_blobs; i++) {
-        union { const void *in; void *out; } data = {run->blobs[i].data};
-        union { const char *in; char *out; } key = {run->blobs[i].sha256};
+        union {
+            const void *in;
+            void *out;
+        } data = {run->blobs[i].data};
+        union {
+            const char *in;
+            char *out;
+        } key = {run->blobs[i].sha256};
 
         tako__free(&t->host, data.out); /* ours, made in worker_keep */
         tako__free(&t->host, key.out);
@@ -144,7 +150,7 @@ void tako__run_stop_locked(struct tako__run *run, enum tako__stop_why why)
         worker_timer(run->worker, 0);
 }
 
-/* ---- the sink ------------------------------------------------------------------------------------ */
+/* ---- the sink -------------------------------------------------------------------------------- */
 
 /* Keeps `data` (which becomes the run's, also on failure) as a blob; NULL when memory ran out,
  * else its key. */
@@ -270,16 +276,17 @@ static const char *worker_admit(void *ctx, const char *name, size_t name_len, in
 static void worker_output(struct worker_sink *s, const char *json, size_t len, const char *hash)
 {
     size_t at = 0;
-    const char *fault =
-        tako__json_object_fault(&s->t->host, json, len, TAKO_INPUT_DEPTH_MAX, &at);
+    const char *fault = tako__json_object_fault(&s->t->host, json, len, TAKO_INPUT_DEPTH_MAX, &at);
 
     if (fault && tako__json_fault_is_memory(fault))
         s->nomem = true;
     s->note[0] = '\0';
     s->output_hash = NULL;
     if (fault)
-        (void)snprintf(s->note, sizeof s->note, "result.json was not taken as output: %s at byte "
-                       "%zu", fault, at);
+        (void)snprintf(s->note, sizeof s->note,
+                       "result.json was not taken as output: %s at byte "
+                       "%zu",
+                       fault, at);
     else
         s->output_hash = hash;
 }
@@ -323,7 +330,10 @@ static int worker_given_output(void *ctx, const char *json, size_t len)
 
 static void worker_sink_free(struct worker_sink *s)
 {
-    union { const char *in; char *out; } name;
+    union {
+        const char *in;
+        char *out;
+    } name;
     size_t i;
 
     for (i = 0; i < s->n_artifacts; i++) {
@@ -340,7 +350,7 @@ static void worker_sink_free(struct worker_sink *s)
     tako__buf_free(&s->err.kept);
 }
 
-/* ---- loading ------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 struct worker_bytes {
     const tako_host *host;
@@ -431,7 +441,10 @@ static int worker_load(tako *t, struct tako__run *run, struct worker_load *load,
 
 static void worker_unload(tako *t, struct worker_load *load)
 {
-    union { const void *in; void *out; } data;
+    union {
+        const void *in;
+        void *out;
+    } data;
     size_t i;
 
     for (i = 0; i < load->n_files; i++) {
@@ -444,7 +457,7 @@ static void worker_unload(tako *t, struct worker_load *load)
     tako_record_free(load->rec);
 }
 
-/* ---- endings --------------------------------------------------------------------------------------- */
+/* ---- endings --------------------------------------------------------------------------------- */
 
 void tako__result_unrun(struct tako__buf *out, tako_verdict verdict, const char *error_type,
                         const char *message)
@@ -575,8 +588,10 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
     }
     if (out->verdict == TAKO_VERDICT_SETUP && out->retryable && why == TAKO__GO_ON &&
         worker_retry(t, run)) {
-        tako__log(&t->host, TAKO_LOG_WARN, "worker", "job %s, attempt %d, goes back to the queue: "
-                  "%s", run->id, run->attempt, out->message);
+        tako__log(&t->host, TAKO_LOG_WARN, "worker",
+                  "job %s, attempt %d, goes back to the queue: "
+                  "%s",
+                  run->id, run->attempt, out->message);
         return;
     }
     run->started_us = begun_us + (out->setup_us > 0 ? out->setup_us : 0);

@@ -16,22 +16,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OK(call)                                                        \
-    do {                                                                \
-        int rc_ = (call);                                               \
+#define OK(call)                                                                  \
+    do {                                                                          \
+        int rc_ = (call);                                                         \
         ck_assert_msg(rc_ == TAKO_OK, "%s gave %d: %s", #call, rc_, err.message); \
     } while (0)
 
 /* The call fails with `code` and a message that holds `words`. Needs `tako_error err` in scope. */
-#define FAILS(call, want, words)                                                              \
-    do {                                                                                      \
-        int rc_;                                                                              \
-        memset(&err, 0, sizeof err);                                                          \
-        rc_ = (call);                                                                         \
-        ck_assert_msg(rc_ == (want), "%s gave %d: %s", #call, rc_, err.message);              \
-        ck_assert_int_eq(err.code, (want));                                                   \
-        ck_assert_msg(strstr(err.message, (words)) != NULL, "no '%s' in: %s", (words),        \
-                      err.message);                                                           \
+#define FAILS(call, want, words)                                                       \
+    do {                                                                               \
+        int rc_;                                                                       \
+        memset(&err, 0, sizeof err);                                                   \
+        rc_ = (call);                                                                  \
+        ck_assert_msg(rc_ == (want), "%s gave %d: %s", #call, rc_, err.message);       \
+        ck_assert_int_eq(err.code, (want));                                            \
+        ck_assert_msg(strstr(err.message, (words)) != NULL, "no '%s' in: %s", (words), \
+                      err.message);                                                    \
     } while (0)
 
 /* ---- a private directory ---- */

@@ -120,9 +120,8 @@ END_TEST
 
 START_TEST(bad_files)
 {
-    static const char *const names[] = {"",      ".hidden", "a/b",       "a\\b",
-                                        "a\nb",  "..",      "data.json", "_requirements.txt",
-                                        "\xff.txt"};
+    static const char *const names[] = {
+        "", ".hidden", "a/b", "a\\b", "a\nb", "..", "data.json", "_requirements.txt", "\xff.txt"};
     tako_file files[TAKO_FILES_MAX + 1];
     tako_job job = bad_init;
     char name[300];
@@ -165,10 +164,10 @@ START_TEST(bad_numbers)
 {
     tako_job job;
 
-#define BAD(member, value, words)               \
-    job = bad_init;                             \
-    job.type = "echo";                          \
-    job.member = value;                         \
+#define BAD(member, value, words) \
+    job = bad_init;               \
+    job.type = "echo";            \
+    job.member = value;           \
     bad_refused(&job, TAKO_EINVAL, words)
     BAD(timeout_ms, -1, "timeout_ms: -1");
     BAD(timeout_ms, TAKO_TIMEOUT_MAX_MS + 1, "timeout_ms: 86400001");

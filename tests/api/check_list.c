@@ -148,10 +148,10 @@ START_TEST(filters_out_of_range_are_named)
     tako_error err;
 
     memset(&seen, 0, sizeof seen);
-#define BAD(member, value, code, words)                                            \
-    f = init;                                                                      \
-    f.member = value;                                                              \
-    FAILS(tako_list(list_engine, &f, list_each, &seen, &err), code, words);        \
+#define BAD(member, value, code, words)                                     \
+    f = init;                                                               \
+    f.member = value;                                                       \
+    FAILS(tako_list(list_engine, &f, list_each, &seen, &err), code, words); \
     ck_assert_int_eq(seen.n, 0)
     BAD(limit, -1, TAKO_EINVAL, "limit -1");
     BAD(limit, 1001, TAKO_EINVAL, "limit 1001");

@@ -33,10 +33,10 @@ START_TEST(options_out_of_range_are_named)
     tako *t = (tako *)&err;
 
     FAILS(tako_open(NULL, NULL, &err), TAKO_EINVAL, "out");
-#define BAD(member, value, words)                              \
-    o = init;                                                  \
-    o.member = value;                                          \
-    FAILS(tako_open(&t, &o, &err), TAKO_EINVAL, words);        \
+#define BAD(member, value, words)                       \
+    o = init;                                           \
+    o.member = value;                                   \
+    FAILS(tako_open(&t, &o, &err), TAKO_EINVAL, words); \
     ck_assert_ptr_null(t)
     BAD(workers, -1, "workers: -1");
     BAD(workers, 1025, "1025");
@@ -90,7 +90,8 @@ START_TEST(databases_that_cannot_be_used_say_why)
     (void)snprintf(path, sizeof path, "%s/jobs.db", dir.path);
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, "this is no database, it is a text, and a long one at that\n", 58), 58);
+    ck_assert_int_eq(write(fd, "this is no database, it is a text, and a long one at that\n", 58),
+                     58);
     (void)close(fd);
     FAILS(tako_open(&t, &o, &err), TAKO_ESTORE, "jobs.db");
     ck_assert_ptr_null(t);

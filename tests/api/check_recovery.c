@@ -29,8 +29,8 @@ static pid_t recovery_host(const char *uri)
 
         opts.store = uri;
         opts.workers = RECOVERY_WORKERS;
-        if (tako_open(&t, &opts, &err) || tako_register_handler(t, "it", api_block, &gate, NULL, &err) ||
-            tako_start(t, &err))
+        if (tako_open(&t, &opts, &err) ||
+            tako_register_handler(t, "it", api_block, &gate, NULL, &err) || tako_start(t, &err))
             _exit(1);
         for (i = 0; i < RECOVERY_JOBS; i++) {
             tako_job job = TAKO_JOB_INIT;

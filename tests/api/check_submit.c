@@ -88,7 +88,8 @@ START_TEST(content_is_lent_by_its_hash)
     ck_assert_int_eq(got.calls, 3);
     FAILS(tako_content(t, "abc", submit_got, &got, &err), TAKO_EINVAL, "abc");
     FAILS(tako_content(t, "0000000000000000000000000000000000000000000000000000000000000000",
-                       submit_got, &got, &err), TAKO_ENOTFOUND, "0000");
+                       submit_got, &got, &err),
+          TAKO_ENOTFOUND, "0000");
     tako_record_free(rec);
     tako_close(t);
 }
