@@ -204,8 +204,8 @@ TAKO_PRIVATE int tako__native_open(tako *t, tako_error *err);
 TAKO_PRIVATE const struct tako__type *tako__type_find(tako *t, const char *name);
 TAKO_PRIVATE const struct tako__type *tako__type_find_locked(tako *t, const char *name);
 
-/* Futexes (turn.c): tako__word_wait returns when *word is not `seen`, after timeout_us (-1 = never), or
- * for no reason. */
+/* Futexes (turn.c): tako__word_wait returns when *word is not `seen`, after timeout_us (-1 =
+ * never), or for no reason. */
 TAKO_PRIVATE void tako__word_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_us);
 TAKO_PRIVATE void tako__word_wake(_Atomic uint32_t *word, int count);
 

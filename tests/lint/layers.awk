@@ -25,7 +25,7 @@ BEGIN {
     group("documents", "^src/json\\.c$",                             "json ground public")
     group("classify", "^src/classify\\.h$",                          "exec ground public")
     group("model",    "^src/(record\\.[ch]|record_json\\.c|classify\\.c)$", "classify exec json ground public")
-    group("engine",   "^src/(engine\\.[ch]|(job|pump|worker|keeper|api)\\.c)$", "model classify exec json ground public")
+    group("engine",   "^src/(engine\\.[ch]|(job|pump|turn|worker|keeper|api)\\.c)$", "model classify exec json ground public")
     group("handler",  "^backends/exec_handler",                      "exec json ground public")
     group("native",   "^backends/exec_native",                       "exec json ground public")
     group("sqlite",   "^backends/store_sqlite",                      "json ground public")
