@@ -198,7 +198,7 @@ rule_symbols() {
 }
 
 rule_documents() {
-    # The program in the head of tako.h, then every block of C with a main in the documents.
+    # The program in the head of tako.h, then every block of C in the documents.
     {
         awk '/^ \* .*A complete program:/ {on = 1; next} /^ \* Words:/ {exit} on {print}' tako.h |
             sed 's/^ \* \{0,5\}//; s/^ \*$//' >"$dir/block-tako.h.c"
@@ -211,7 +211,7 @@ rule_documents() {
     }
     n=0
     for block in "$dir"/block-*.c; do
-        grep -q 'int main' "$block" || continue
+        [ -f "$block" ] || continue
         n=$((n + 1))
         for cc in gcc clang; do
             $cc -std=c11 -Wall -Wextra -Wpedantic -Werror -I. -fsyntax-only "$block" 2>"$dir/err" || {
@@ -221,6 +221,15 @@ rule_documents() {
         done
     done
     [ $n -gt 0 ] || echo "there is no program in the documents"
+}
+
+rule_targets() {
+    # Words of the .PHONY line that people are to call, against what `make help` prints.
+    sed -n '/^\.PHONY: all /,/[^\\]$/p' Makefile | tr -d '\\' | tr -s ' \t' '\n' |
+        grep -vx -e '.PHONY:' -e packages -e '' | sort >"$dir/targets"
+    MAKEFLAGS='' make -s help | sed 's/ .*//' | sort >"$dir/help"
+    comm -23 "$dir/targets" "$dir/help" | sed 's/$/: a target that make help does not list/'
+    comm -13 "$dir/targets" "$dir/help" | sed 's/$/: listed by make help, not in .PHONY/'
 }
 
 rule_words() {
@@ -275,6 +284,7 @@ check init "the section tako_init has no relocations, however it is compiled"
 check shell "shellcheck has nothing to say"
 check symbols "tako.h and amalgamation/tako.sym name the same functions"
 check documents "the programs in tako.h, README and docs compile"
+check targets "make help lists every target"
 check words "no words that belong elsewhere"
 check space "no blanks at the end of a line, no tabs in front"
 check format "laid out by .clang-format"
