@@ -769,6 +769,8 @@ static int sqlite_open_memory(struct tako__sqlite *s, tako_error *err)
 
     if (rc == TAKO_OK)
         rc = sqlite_open_settle(s, err);
+    if (rc == TAKO_OK)
+        rc = tako__sqlite_watch_open(&s->watch, NULL, err);
     return rc == TAKO_OK ? sqlite_conn_prepare(s, &s->writer, err) : rc;
 }
 

@@ -79,7 +79,8 @@ struct tako__sqlite_watch {
     int64_t delay_us; /* of the next tako__sqlite_watch_retry */
 };
 TAKO_PRIVATE void tako__sqlite_watch_init(struct tako__sqlite_watch *w, const tako_host *host);
-/* Where the kernel refuses, it logs a warning and leaves epoll_fd at -1. */
+/* `wal` NULL: a database in memory, which nobody else can write; the descriptor never becomes
+ * readable. Where the kernel refuses, it logs a warning and leaves epoll_fd at -1. */
 TAKO_PRIVATE int tako__sqlite_watch_open(struct tako__sqlite_watch *w, const char *wal,
                                          tako_error *err);
 TAKO_PRIVATE void tako__sqlite_watch_close(struct tako__sqlite_watch *w);

@@ -67,6 +67,10 @@ static bool sqlite_watch_add(struct tako__sqlite_watch *w, int fd)
 
 int tako__sqlite_watch_open(struct tako__sqlite_watch *w, const char *wal, tako_error *err)
 {
+    if (wal == NULL) {
+        w->epoll_fd = epoll_create1(EPOLL_CLOEXEC); /* of nothing: never readable */
+        return TAKO_OK;
+    }
     w->wal = tako__strdup(w->host, wal);
     if (w->wal == NULL)
         return tako__nomem(err);
@@ -96,7 +100,7 @@ void tako__sqlite_watch_drain(struct tako__sqlite_watch *w)
     ssize_t n;
     bool lost = false;
 
-    if (w->epoll_fd < 0)
+    if (w->inotify_fd < 0)
         return;
     (void)!read(w->timer_fd, &ticks, sizeof(ticks));
     while ((n = read(w->inotify_fd, buf.bytes, sizeof(buf.bytes))) > 0) {

@@ -98,7 +98,7 @@ START_TEST(every_open_of_memory_is_private)
     add_job(&a, "x", "t", 0);
     expect_count(&a, 1, 0);
     expect_count(&b, 0, 0);
-    ck_assert_int_eq(a.ops->watch_fd(a.self), -1);
+    ck_assert_int_ge(a.ops->watch_fd(a.self), 0); /* so that nobody has to look again and again */
     ck_assert_int_eq(a.ops->watched(a.self), 0);
     a.ops->close(a.self);
     b.ops->close(b.self);
