@@ -172,8 +172,7 @@ static void turn_sleep(tako *t, int64_t limit_us, bool count)
         pause = limit_us;
     if (pause == 0 || t->pump_wanted) {
         /* Without a watch a busy engine looks around once a second as well. */
-        look = !t->pump_wanted && t->watch_fd < 0 &&
-               mono - t->pump.safety_mono >= TAKO__SAFETY_US;
+        look = !t->pump_wanted && t->watch_fd < 0 && mono - t->pump.safety_mono >= TAKO__SAFETY_US;
         pthread_mutex_unlock(&t->lock);
         if (look)
             tako__keeper_look(t);
