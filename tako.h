@@ -457,7 +457,8 @@ TAKO_API int tako_record_json(tako *t, const tako_record *rec, int full, char **
                               tako_error *err);
 TAKO_API void tako_free(tako *t, void *ptr);
 
-/* Lends the bytes of content stored under a SHA-256 (an artifact, an input file, the code) to
+/* Lends the bytes of content stored under a SHA-256 (an artifact, an input file, the code, an
+ * input of more than 1 KiB: smaller ones are kept with the job itself) to
  * `got` once. Errors: EINVAL, ENOTFOUND, ESTORE; or what `got` returned, if not 0. */
 typedef int tako_bytes_fn(void *ctx, const void *data, size_t len);
 TAKO_API int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx,

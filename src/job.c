@@ -221,6 +221,10 @@ static int job_write(tako *t, const tako_job *job, struct tako__paper *paper, ta
     memset(&spec, 0, sizeof spec);
     spec.code_hash = paper->code ? paper->code_hash : NULL;
     spec.input_hash = paper->input_hash;
+    if (paper->input_len <= TAKO__INPUT_INLINE) {
+        spec.input = paper->input;
+        spec.input_len = paper->input_len;
+    }
     spec.files = paper->files;
     spec.n_files = job->n_files;
     spec.timeout_ms = job->timeout_ms ? job->timeout_ms : JOB_TIMEOUT_MS;
@@ -289,7 +293,8 @@ static size_t job_list_blobs(const struct tako__paper *paper, const tako_job *jo
 
     if (paper->code)
         job_blob(&blobs[n++], paper->code_hash, paper->code, paper->code_len);
-    job_blob(&blobs[n++], paper->input_hash, paper->input, paper->input_len);
+    if (paper->input_len > TAKO__INPUT_INLINE)
+        job_blob(&blobs[n++], paper->input_hash, paper->input, paper->input_len);
     for (i = 0; i < job->n_files; i++)
         job_blob(&blobs[n++], paper->file_hashes[i], job->files[i].data, job->files[i].size);
     return n;

@@ -149,6 +149,10 @@ void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec)
     tako__buf_puts(out, "{");
     record_put_str(out, "code", spec->code_hash);
     record_put_str(out, "input", spec->input_hash);
+    if (spec->input) {
+        tako__json_put_key(out, "input_text");
+        tako__buf_json(out, spec->input, spec->input_len);
+    }
     record_put_list(out, "files", spec->files, spec->n_files);
     tako__json_put_int(out, "timeout_ms", spec->timeout_ms);
     tako__json_put_int(out, "memory_bytes", spec->memory_bytes);
@@ -254,6 +258,8 @@ static int record_read_spec(tako_record *rec, tako_error *err)
     if (!record_read_hash(doc, "code", &spec->code_hash) ||
         !record_read_hash(doc, "input", &spec->input_hash))
         return record_corrupt(err, rec, "a hash in its specification");
+    spec->input = tako__json_str(doc, "input_text", NULL);
+    spec->input_len = spec->input ? strlen(spec->input) : 0;
     spec->timeout_ms = tako__json_int(doc, "timeout_ms", 0);
     spec->memory_bytes = tako__json_int(doc, "memory_bytes", 0);
     if (spec->timeout_ms <= 0 || spec->memory_bytes < 0)
@@ -446,6 +452,12 @@ RECORD_GET(int64_t, tako__record_setup_us, rec->result.setup_us, -1)
 RECORD_GET(int64_t, tako__record_oom_kills, rec->result.oom_kills, 0)
 
 #undef RECORD_GET
+
+const char *tako__record_input(const tako_record *rec, size_t *len)
+{
+    *len = rec->spec.input_len;
+    return rec->spec.input;
+}
 
 int64_t tako_record_duration_ms(const tako_record *rec)
 {

@@ -6,10 +6,17 @@
 
 #include "base.h"
 
+#define TAKO__INPUT_INLINE 1024
+
 /* What was asked, beyond the row's own columns. Borrowed strings. */
 struct tako__spec {
     const char *code_hash;  /* 64 hex, or NULL for handlers */
-    const char *input_hash; /* 64 hex; the input "{}" is stored like any other */
+    const char *input_hash; /* 64 hex */
+    /* The input itself when it has at most TAKO__INPUT_INLINE bytes (valid JSON has no NUL); NULL =
+     * it is a blob. Small inputs differ from job to job, and a blob of its own for each would cost
+     * a commit a page of the hash index. */
+    const char *input;
+    size_t input_len;
     const tako_artifact *files;
     size_t n_files;
     int64_t timeout_ms;
@@ -58,6 +65,8 @@ TAKO_PRIVATE const char *tako__record_output_hash(const tako_record *rec);
 /* Copies content into the snapshot; `which` is 1 stdout, 2 stderr, 3 output. */
 TAKO_PRIVATE int tako__record_attach(tako_record *rec, int which, const void *data, size_t len,
                                      tako_error *err);
+/* The input when it is kept in the spec, else NULL: then it is the blob of the input hash. */
+TAKO_PRIVATE const char *tako__record_input(const tako_record *rec, size_t *len);
 TAKO_PRIVATE int64_t tako__record_timeout_ms(const tako_record *rec);
 TAKO_PRIVATE int64_t tako__record_memory_bytes(const tako_record *rec);
 /* From the executor's start of the attempt to the program's own start; -1 = none. */

@@ -410,11 +410,14 @@ static int worker_load(tako *t, struct tako__run *run, struct worker_load *load,
         load->task.code = load->code;
         load->task.code_len = len;
     }
-    rc = worker_get(t, "input", tako_record_input_hash(load->rec), &load->input, &len, err);
-    if (rc != TAKO_OK)
-        return rc;
-    load->task.input = load->input;
-    load->task.input_len = len;
+    load->task.input = tako__record_input(load->rec, &load->task.input_len);
+    if (!load->task.input) {
+        rc = worker_get(t, "input", tako_record_input_hash(load->rec), &load->input, &len, err);
+        if (rc != TAKO_OK)
+            return rc;
+        load->task.input = load->input;
+        load->task.input_len = len;
+    }
     count = tako_record_artifact_count(load->rec, TAKO_INPUT_FILES);
     if (count) {
         load->files = tako__array(&t->host, count, sizeof *load->files);

@@ -46,7 +46,7 @@ START_TEST(what_was_asked_is_on_the_record)
 END_TEST
 
 struct submit_bytes {
-    char text[64];
+    char text[4096];
     int calls, answer;
 };
 
@@ -61,6 +61,29 @@ static int submit_got(void *ctx, const void *data, size_t len)
     return b->answer;
 }
 
+/* A JSON object of more than the 1 KiB up to which an input is kept with the job itself. */
+static const char *submit_big_input(void)
+{
+    static char text[2048]; /* of a test's own process */
+
+    memset(text, ' ', sizeof text - 1);
+    text[0] = '{';
+    text[sizeof text - 2] = '}';
+    return text;
+}
+
+static tako_id submit_big(tako *t)
+{
+    tako_job job = TAKO_JOB_INIT;
+    tako_error err = {0, 0, ""};
+    tako_id id;
+
+    job.type = "echo";
+    job.input = submit_big_input();
+    OK(tako_submit(t, &job, &id, &err));
+    return id;
+}
+
 START_TEST(content_is_lent_by_its_hash)
 {
     tako_file file = {"a.txt", "alpha", 5};
@@ -73,13 +96,13 @@ START_TEST(content_is_lent_by_its_hash)
 
     OK(tako_register_handler(t, "echo", api_echo, NULL, NULL, &err));
     job.type = "echo";
-    job.input = "{ \"k\" : 1e2 }";
+    job.input = submit_big_input();
     job.files = &file;
     job.n_files = 1;
     OK(tako_submit(t, &job, &id, &err));
     OK(tako_get(t, id.text, &rec, &err));
     OK(tako_content(t, tako_record_input_hash(rec), submit_got, &got, &err));
-    ck_assert_str_eq(got.text, "{ \"k\" : 1e2 }");
+    ck_assert_str_eq(got.text, submit_big_input());
     OK(tako_content(t, tako_record_artifact(rec, TAKO_INPUT_FILES, 0)->sha256, submit_got, &got,
                     &err));
     ck_assert_str_eq(got.text, "alpha");
@@ -359,7 +382,7 @@ START_TEST(a_job_whose_content_is_missing_fails_and_says_so)
     tako *t = submit_bad_engine(0, &ops, list);
     tako_error err = {0, 0, ""};
     tako_record *rec = NULL;
-    tako_id id = api_submit(t, "echo");
+    tako_id id = submit_big(t);
 
     OK(tako_start(t, &err));
     submit_blob_fails = 1;
@@ -381,7 +404,7 @@ START_TEST(content_that_cannot_be_read_in_passing_is_tried_again)
     tako *t = submit_bad_engine(1, &ops, list);
     tako_error err = {0, 0, ""};
     tako_record *rec = NULL;
-    tako_id id = api_submit(t, "echo");
+    tako_id id = submit_big(t);
 
     submit_blob_fails = 1;
     submit_blob_code = TAKO_ESTORE;

@@ -87,7 +87,7 @@ static void record_print_full(struct tako__buf *spec_text, struct tako__buf *res
     static const tako_artifact artifacts[] = {{"result.json", 7, HASH_C, NULL},
                                               {"pl\xC3\xB6t.png", 0, HASH_A, NULL}};
     static const tako_artifact rejected[] = {{"a\nb\xFF", 5, NULL, "the name is odd"}};
-    struct tako__spec spec = {HASH_A, HASH_B, files, 1, 1500, 536870912, "cid-1", "127.0.0.1"};
+    struct tako__spec spec = {HASH_A, HASH_B, "{\"a\": \"\\u00e4\"}", 15, files, 1, 1500, 536870912, "cid-1", "127.0.0.1"};
     struct tako__result result = TAKO__RESULT_INIT;
 
     result.verdict = TAKO_VERDICT_EXIT;
@@ -179,6 +179,8 @@ START_TEST(everything_printed_is_read_back)
     ck_assert_str_eq(tako_record_client_ip(rec), "127.0.0.1");
     ck_assert_str_eq(tako_record_code_hash(rec), HASH_A);
     ck_assert_str_eq(tako_record_input_hash(rec), HASH_B);
+    ck_assert_str_eq(tako__record_input(rec, &len), "{\"a\": \"\\u00e4\"}"); /* byte for byte */
+    ck_assert_uint_eq(len, 15);
     ck_assert_str_eq(tako__record_stdout_hash(rec), HASH_A);
     ck_assert_str_eq(tako__record_stderr_hash(rec), HASH_B);
     ck_assert_str_eq(tako__record_output_hash(rec), HASH_C);
@@ -214,7 +216,7 @@ START_TEST(what_is_not_there_is_not_written)
 {
     struct fault_alloc f;
     tako_host host = record_host(&f);
-    struct tako__spec spec = {NULL, HASH_B, NULL, 0, 30000, 0, NULL, NULL};
+    struct tako__spec spec = {NULL, HASH_B, NULL, 0, NULL, 0, 30000, 0, NULL, NULL};
     struct tako__result result = TAKO__RESULT_INIT;
     struct tako__buf b;
 
