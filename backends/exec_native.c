@@ -28,11 +28,12 @@ struct run {
     struct native_box box;
     struct native_status started, ended, failed; /* kind 0 = not seen */
     tako_verdict cause; /* why we killed it; recorded before acting. NONE = we did not */
+    bool over;          /* it has ended or was told to: init has until the deadline to be gone */
     int64_t begin_us, deadline_us; /* CLOCK_MONOTONIC */
     char *buffer;
 };
 
-/* ---- open, close, report -------------------------------------------------------------------------- */
+/* ---- open, close, report --------------------------------------------------------------------- */
 
 static void native_close(void *self)
 {
@@ -54,6 +55,7 @@ static void native_close(void *self)
     tako__free(&n->host, n->interpreter);
     tako__free(&n->host, n->cgroup);
     pthread_mutex_destroy(&n->lock);
+    pthread_mutex_destroy(&n->first);
     tako__free(&n->host, n);
 }
 
@@ -83,6 +85,7 @@ static int native_open(void **self, const tako_host *host, const tako_options *o
     n->host = *host;
     n->init_fd = n->null_fd = -1;
     n->security = opts->security;
+    pthread_mutex_init(&n->first, NULL);
     pthread_mutex_init(&n->lock, NULL);
     if ((rc = native_copy(n, &n->rootfs, opts->rootfs, "rootfs", true, err)) != TAKO_OK ||
         (rc = native_copy(n, &n->interpreter, opts->interpreter, "interpreter", true, err)) !=
@@ -123,20 +126,32 @@ static int native_check_interpreter(const struct native *n, tako_error *err)
     if (error)
         return tako__fail(err, TAKO_EEXEC,
                           "the interpreter %s is not in %s (%s): install it there or set "
-                          "options.interpreter", path, root, strerror(error));
+                          "options.interpreter",
+                          path, root, strerror(error));
     return TAKO_OK;
 }
 
 static int native_check(void *self, tako_error *err)
 {
     struct native *n = self;
+    sigset_t all, before;
+    bool fresh;
     int rc;
 
+    pthread_mutex_lock(&n->first); /* who asks meanwhile waits for the answer */
     pthread_mutex_lock(&n->lock);
+    fresh = !n->prepared;
+    if (fresh) { /* the dry run waits in calls that a profiler's signals would interrupt */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
     rc = native_probe(n, err);
+    if (fresh)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc == TAKO_OK && !n->usable)
         rc = tako__fail(err, TAKO_EEXEC, "%s", n->refusal);
     pthread_mutex_unlock(&n->lock);
+    pthread_mutex_unlock(&n->first);
     return rc == TAKO_OK ? native_check_interpreter(n, err) : rc;
 }
 
@@ -159,7 +174,14 @@ static int native_report(void *self, tako_layer_fn *each, void *ctx, tako_error 
     return rc;
 }
 
-/* ---- the watch: until nothing of the job lives and everything it wrote was read -------------------- */
+/* ---- the watch: until nothing of the job lives and everything it wrote was read -------------- */
+
+static void run_over(struct run *r)
+{
+    if (!r->over)
+        r->deadline_us = tako__mono_us() + RUN_KILL_LIMIT_US;
+    r->over = true;
+}
 
 static void run_read_status(struct run *r)
 {
@@ -168,12 +190,14 @@ static void run_read_status(struct run *r)
     while (read(r->box.status[0], &status, sizeof(status)) == (ssize_t)sizeof(status)) {
         if (status.kind == NATIVE_STATUS_STARTED && !r->started.kind) {
             r->started = status;
-            if (r->cause == TAKO_VERDICT_NONE)
+            if (!r->over)
                 r->deadline_us = status.at_ns / 1000 + r->task->timeout_ms * 1000;
         } else if (status.kind == NATIVE_STATUS_FAILED && !r->failed.kind) {
             r->failed = status;
+            run_over(r);
         } else if (!r->ended.kind) {
             r->ended = status;
+            run_over(r);
         }
     }
 }
@@ -196,13 +220,15 @@ static bool run_read_stream(struct run *r, int stream, int *fd)
 /* A cause is recorded once, and only when the program has not ended by itself before. */
 static void run_stop(struct run *r, tako_verdict cause)
 {
-    if (r->cause != TAKO_VERDICT_NONE)
-        return;
+    struct pollfd dead = {r->box.pidfd, POLLIN, 0};
+
     run_read_status(r);
-    if (r->ended.kind || r->failed.kind)
-        return;
+    if (r->over || (cause == TAKO_VERDICT_SETUP && r->started.kind))
+        return; /* at the last moment */
+    run_over(r);
+    if (poll(&dead, 1, 0) > 0)
+        return; /* somebody else killed it */
     r->cause = cause;
-    r->deadline_us = tako__mono_us() + RUN_KILL_LIMIT_US;
     native_box_end(&r->box);
 }
 
@@ -219,18 +245,18 @@ static void run_watch(struct run *r)
         watch[STATUS].fd = r->box.status[0];
         watch[OUT].fd = r->box.out[0];
         watch[ERRS].fd = r->box.errs[0];
-        watch[CANCEL].fd = r->cause == TAKO_VERDICT_NONE ? r->task->cancel_fd : -1;
+        watch[CANCEL].fd = r->over ? -1 : r->task->cancel_fd;
         for (i = 0; i < COUNT; i++) {
             watch[i].events = POLLIN;
             watch[i].revents = 0;
         }
         us = r->deadline_us - tako__mono_us();
-        if (us <= 0 && (r->cause != TAKO_VERDICT_NONE || r->ended.kind)) {
+        if (us <= 0 && r->over) {
             native_box_kill(&r->box);
             us = RUN_KILL_LIMIT_US;
         } else if (us <= 0) {
             run_stop(r, r->started.kind ? TAKO_VERDICT_WALL : TAKO_VERDICT_SETUP);
-            us = RUN_KILL_LIMIT_US;
+            continue;
         }
         left.tv_sec = us / 1000000;
         left.tv_nsec = us % 1000000 * 1000;
@@ -259,7 +285,7 @@ static void run_watch(struct run *r)
     native_box_reap(&r->box);
 }
 
-/* ---- the judgement ------------------------------------------------------------------------------------ */
+/* ---- the judgement --------------------------------------------------------------------------- */
 
 static void run_setup_failed(const struct run *r, int step, int error, struct tako__outcome *out)
 {
@@ -277,9 +303,8 @@ static void run_setup_failed(const struct run *r, int step, int error, struct ta
                  "The interpreter %s cannot be executed in the sandbox: %s",
                  r->n->interpreter ? r->n->interpreter : "/usr/bin/python3", strerror(error));
     else
-        snprintf(out->message, sizeof(out->message),
-                 "The sandbox could not be set up: %s%s%s: %s", native_step_text(step),
-                 *detail ? " " : "", detail, strerror(error));
+        snprintf(out->message, sizeof(out->message), "The sandbox could not be set up: %s%s%s: %s",
+                 native_step_text(step), *detail ? " " : "", detail, strerror(error));
 }
 
 static void run_judge(struct run *r, struct tako__outcome *out)
@@ -305,6 +330,10 @@ static void run_judge(struct run *r, struct tako__outcome *out)
     if (r->failed.kind) {
         out->wall_us = out->setup_us = -1;
         run_setup_failed(r, r->failed.step, r->failed.error, out);
+        if (r->started.kind && r->failed.step < NATIVE_STEP_SECCOMP)
+            out->retryable = false; /* init failed, and the program may have begun */
+    } else if (own_end && !r->started.kind) {
+        run_setup_failed(r, NATIVE_STEP_STDIO, EPROTO, out);
     } else if (own_end && WIFEXITED(r->ended.wait_status)) {
         out->verdict = TAKO_VERDICT_EXIT;
         out->exit_code = WEXITSTATUS(r->ended.wait_status);

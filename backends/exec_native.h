@@ -239,8 +239,8 @@ struct native {
     tako_host host;
     char *rootfs, *interpreter, *cgroup; /* NULL = the default */
     tako_security security;
-    pthread_mutex_t lock; /* guards preparing and probing, and the slots; nothing is called under it
-                             but the kernel */
+    pthread_mutex_t first; /* held while preparing and probing; taken before `lock` */
+    pthread_mutex_t lock;  /* guards the slots; nothing is called under it but the kernel */
     bool prepared, usable;
     char refusal[TAKO_ERROR_SIZE]; /* why jobs cannot be run, when prepared but not usable */
     bool privileged;               /* a root host: namespaces without a user namespace around them,
@@ -267,6 +267,7 @@ struct native {
 #define NATIVE_TMPFS_BYTES 104857600 /* /tmp, /output and /dev/shm, each */
 #define NATIVE_FSIZE_BYTES 104857600
 #define NATIVE_NOFILE 256
+#define NATIVE_STACK_BYTES 8388608
 
 struct native_box {
     struct native *n;
@@ -275,7 +276,7 @@ struct native_box {
     struct native_group group;
     bool has_group;
     int out[2], errs[2], status[2], life[2], sock[2];
-    int plan_fd, landlock_fd, pidfd, output_fd;
+    int plan_fd, landlock_fd, null_fd, pidfd, output_fd;
     long pid;
     struct native_child child;
     struct native_item *items; /* the job's own files */
@@ -297,7 +298,8 @@ TAKO_PRIVATE void native_box_kill(struct native_box *box);
 TAKO_PRIVATE void native_box_reap(struct native_box *box);
 TAKO_PRIVATE void native_box_release(struct native_box *box);
 
-/* Finds out what this host can do by doing it once; fills the layers. Called with n->lock held. */
+/* Finds out what this host can do by doing it once; fills the layers. Called with both locks held;
+ * releases n->lock in between. */
 TAKO_PRIVATE int native_probe(struct native *n, tako_error *err);
 TAKO_PRIVATE const char *native_layer_name(int index);
 /* What was tried at a step, as words for an error message. */

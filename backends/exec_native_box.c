@@ -36,7 +36,7 @@ struct box_ruleset {
     uint64_t fs, net, scoped;
 };
 
-/* ---- descriptors -------------------------------------------------------------------------------- */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 /* Moves a descriptor out of the way of 0-2, which a host may have closed. */
 static int box_lift(int *fd)
@@ -60,8 +60,12 @@ static int box_pipe(int fd[2])
     return box_lift(&fd[0]) < 0 || box_lift(&fd[1]) < 0 ? -1 : 0;
 }
 
+/* The job's stdin is opened anew: flags that a job sets there end with it. */
 static int box_open_fds(struct native_box *box, tako_error *err)
 {
+    box->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (box->null_fd < 0 || box_lift(&box->null_fd) < 0)
+        return tako__fail_errno(err, TAKO_ESYS, errno, "opening /dev/null");
     if (box_pipe(box->out) < 0 || box_pipe(box->errs) < 0 || box_pipe(box->status) < 0 ||
         box_pipe(box->life) < 0 ||
         socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, box->sock) < 0 ||
@@ -74,7 +78,7 @@ static int box_open_fds(struct native_box *box, tako_error *err)
     return TAKO_OK;
 }
 
-/* ---- what the job may touch ------------------------------------------------------------------------ */
+/* ---- what the job may touch ------------------------------------------------------------------ */
 
 static int box_landlock(struct native_box *box, tako_error *err)
 {
@@ -104,7 +108,8 @@ static int box_landlock(struct native_box *box, tako_error *err)
     for (i = 0; i < TAKO__LEN(writable); i++) {
         rule->path = writable[i];
         rule++->access = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_CHANGE | BOX_FS_REFER |
-                          BOX_FS_TRUNCATE) & known;
+                          BOX_FS_TRUNCATE) &
+                         known;
     }
     box->child.n_rules = (size_t)(rule - box->child.rules);
     return TAKO_OK;
@@ -129,6 +134,7 @@ static void box_rlimits(struct native_box *box, struct native_init_plan *plan)
     box_add_rlimit(plan, RLIMIT_CORE, 0);
     box_add_rlimit(plan, RLIMIT_NOFILE, NATIVE_NOFILE);
     box_add_rlimit(plan, RLIMIT_FSIZE, NATIVE_FSIZE_BYTES);
+    box_add_rlimit(plan, RLIMIT_STACK, NATIVE_STACK_BYTES);
     box_add_rlimit(plan, RLIMIT_MEMLOCK, 0);
     box_add_rlimit(plan, RLIMIT_SIGPENDING, 256);
     box_add_rlimit(plan, RLIMIT_MSGQUEUE, 65536);
@@ -142,7 +148,7 @@ static void box_rlimits(struct native_box *box, struct native_init_plan *plan)
         box_add_rlimit(plan, RLIMIT_DATA, (uint64_t)box->task->memory_bytes);
 }
 
-/* ---- init's plan ------------------------------------------------------------------------------------ */
+/* ---- init's plan ----------------------------------------------------------------------------- */
 
 /* Appends at the next multiple of 8 and returns the address that init will see. */
 static uint64_t box_put(struct tako__buf *b, const void *data, size_t len)
@@ -184,7 +190,7 @@ static void box_fill_plan(struct native_box *box, struct native_init_plan *plan,
 
     plan->status_fd = box->status[1];
     plan->life_fd = box->life[0];
-    plan->stdin_fd = box->n->null_fd;
+    plan->stdin_fd = box->null_fd;
     plan->stdout_fd = box->out[1];
     plan->stderr_fd = box->errs[1];
     plan->userns_fd = box->slot >= 0 ? box->n->slot_userns[box->slot] : -1;
@@ -236,7 +242,7 @@ out:
     return rc;
 }
 
-/* ---- the child's plan --------------------------------------------------------------------------------- */
+/* ---- the child's plan ------------------------------------------------------------------------ */
 
 /* Puts the item's name at *at, in the room up to `end` that box_job_files counted. */
 static void box_add_item(struct native_box *box, const char *dir, const char *name,
@@ -323,7 +329,7 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     box_keep(c, box->plan_fd);
     box_keep(c, box->status[1]);
     box_keep(c, box->life[0]);
-    box_keep(c, n->null_fd);
+    box_keep(c, box->null_fd);
     box_keep(c, box->out[1]);
     box_keep(c, box->errs[1]);
     box_keep(c, box->landlock_fd);
@@ -333,7 +339,7 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
         box_keep(c, box->group.procs_fd[i]);
 }
 
-/* ---- slots: one host id per running job of a root host ------------------------------------------- */
+/* ---- slots: one host id per running job of a root host --------------------------------------- */
 
 static int box_take_slot(struct native_box *box, tako_error *err)
 {
@@ -371,14 +377,15 @@ static void box_give_slot(struct native_box *box)
     box->slot = -1;
 }
 
-/* ---- the life of a box -------------------------------------------------------------------------------- */
+/* ---- the life of a box ----------------------------------------------------------------------- */
 
 static void box_init(struct native_box *box, struct native *n, const struct tako__task *task)
 {
     memset(box, 0, sizeof(*box));
     box->n = n;
     box->task = task;
-    box->slot = box->plan_fd = box->landlock_fd = box->pidfd = box->output_fd = -1;
+    box->slot = box->plan_fd = box->landlock_fd = box->null_fd = -1;
+    box->pidfd = box->output_fd = -1;
     box->out[0] = box->out[1] = box->errs[0] = box->errs[1] = -1;
     box->status[0] = box->status[1] = box->life[0] = box->life[1] = -1;
     box->sock[0] = box->sock[1] = -1;
@@ -394,10 +401,9 @@ int native_box_prepare(struct native_box *box, struct native *n, const struct ta
     rc = box_take_slot(box, err);
     if (rc != TAKO_OK)
         goto out;
-    rc = native_group_make(&box->group, &n->cgroups,
-                           __atomic_add_fetch(&n->serial, 1, __ATOMIC_RELAXED),
-                           task ? task->memory_bytes : TAKO_MEMORY_MIN, NATIVE_PIDS_MAX,
-                           NATIVE_CPU_PERCENT, err);
+    rc = native_group_make(
+        &box->group, &n->cgroups, __atomic_add_fetch(&n->serial, 1, __ATOMIC_RELAXED),
+        task ? task->memory_bytes : TAKO_MEMORY_MIN, NATIVE_PIDS_MAX, NATIVE_CPU_PERCENT, err);
     if (rc != TAKO_OK)
         goto out;
     box->has_group = true;
@@ -443,6 +449,21 @@ static int box_receive_output(struct native_box *box)
     return 0;
 }
 
+/* What only the sandbox needs from here on; then its pipes have no writers but its own. The read
+ * end of `life` stays open: telling an init that is dead already must not raise SIGPIPE. */
+static void box_close_given(struct native_box *box)
+{
+    tako__close_fd(&box->out[1]);
+    tako__close_fd(&box->errs[1]);
+    tako__close_fd(&box->status[1]);
+    tako__close_fd(&box->sock[1]);
+    tako__close_fd(&box->plan_fd);
+    tako__close_fd(&box->landlock_fd);
+    tako__close_fd(&box->null_fd);
+    while (box->group.n_procs > 0)
+        close(box->group.procs_fd[--box->group.n_procs]);
+}
+
 int native_box_spawn(struct native_box *box, int *step, int *error)
 {
     unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
@@ -455,16 +476,12 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
         box->pidfd = -1;
         return -1;
     }
-    /* From here the only writers are the sandbox's own. */
-    tako__close_fd(&box->out[1]);
-    tako__close_fd(&box->errs[1]);
-    tako__close_fd(&box->status[1]);
-    tako__close_fd(&box->life[0]);
-    tako__close_fd(&box->sock[1]);
+    box_close_given(box);
     *step = box->child.failed_step;
     *error = box->child.failed_errno;
     if (*step == NATIVE_STEP_NONE && (*error = box_receive_output(box)) != 0)
         *step = NATIVE_STEP_OUTPUT_FD;
+    tako__close_fd(&box->sock[0]);
     if (*step == NATIVE_STEP_NONE)
         return 0;
     native_box_kill(box);
@@ -527,6 +544,7 @@ void native_box_release(struct native_box *box)
     }
     tako__close_fd(&box->plan_fd);
     tako__close_fd(&box->landlock_fd);
+    tako__close_fd(&box->null_fd);
     tako__close_fd(&box->output_fd);
     if (box->has_group)
         native_group_remove(&box->group);

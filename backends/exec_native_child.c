@@ -44,14 +44,14 @@ NATIVE_INLINE long child_len(const char *s)
     return n;
 }
 
-#define CHILD_TRY(step, call)                        \
-    do {                                             \
-        long child_ret = (call);                     \
-        if (child_ret < 0) {                         \
-            c->failed_step = (step);                 \
-            c->failed_errno = (int)-child_ret;       \
-            return -1;                               \
-        }                                            \
+#define CHILD_TRY(step, call)                  \
+    do {                                       \
+        long child_ret = (call);               \
+        if (child_ret < 0) {                   \
+            c->failed_step = (step);           \
+            c->failed_errno = (int)-child_ret; \
+            return -1;                         \
+        }                                      \
     } while (0)
 
 NATIVE_BARE static long child_write_file(const char *path, int flags, unsigned mode,
@@ -85,6 +85,14 @@ NATIVE_BARE static int child_map_ids(struct native_child *c)
     return 0;
 }
 
+/* When memory runs out the job goes first, whatever protection its host has: one that inherited
+ * -1000 could not be killed even at its own limit. */
+NATIVE_BARE static int child_offer(struct native_child *c)
+{
+    CHILD_TRY(NATIVE_STEP_RLIMIT, child_write_file("/proc/self/oom_score_adj", 0, 0, "1000", 4));
+    return 0;
+}
+
 /* Copies of the host's mounts, detached and locked down before they are seen anywhere. */
 NATIVE_BARE static int child_open_trees(struct native_child *c)
 {
@@ -98,16 +106,16 @@ NATIVE_BARE static int child_open_trees(struct native_child *c)
         c->tree_fd[i] = -1;
         if (item->kind != NATIVE_ITEM_BIND && item->kind != NATIVE_ITEM_DEVICE)
             continue;
-        c->tree_fd[i] = (int)NATIVE_SYS3(
-            SYS_open_tree, AT_FDCWD, NATIVE_PTR(item->src),
-            OPEN_TREE_CLONE | O_CLOEXEC | (item->is_dir ? CHILD_AT_RECURSIVE : 0));
+        c->tree_fd[i] = (int)NATIVE_SYS3(SYS_open_tree, AT_FDCWD, NATIVE_PTR(item->src),
+                                         OPEN_TREE_CLONE | O_CLOEXEC |
+                                             (item->is_dir ? CHILD_AT_RECURSIVE : 0));
         CHILD_TRY(NATIVE_STEP_BIND, (long)c->tree_fd[i]);
         attr.attr_clr = 0;
         attr.propagation = MS_PRIVATE;
         attr.userns_fd = 0;
-        attr.attr_set = MOUNT_ATTR_NOSUID | (item->kind == NATIVE_ITEM_DEVICE
-                                                 ? MOUNT_ATTR_NOEXEC
-                                                 : MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV);
+        attr.attr_set = MOUNT_ATTR_NOSUID |
+                        (item->kind == NATIVE_ITEM_DEVICE ? MOUNT_ATTR_NOEXEC
+                                                          : MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV);
         CHILD_TRY(NATIVE_STEP_BIND,
                   NATIVE_SYS5(SYS_mount_setattr, c->tree_fd[i], NATIVE_PTR(""),
                               CHILD_AT_EMPTY_PATH | (item->is_dir ? CHILD_AT_RECURSIVE : 0),
@@ -141,9 +149,8 @@ NATIVE_BARE static int child_make_item(struct native_child *c, const struct nati
         else
             CHILD_TRY(NATIVE_STEP_FILE,
                       child_write_file(item->dst, O_CREAT | O_EXCL | O_NOFOLLOW, 0444, "", 0));
-        CHILD_TRY(NATIVE_STEP_BIND,
-                  NATIVE_SYS5(SYS_move_mount, tree_fd, NATIVE_PTR(""), AT_FDCWD,
-                              NATIVE_PTR(item->dst), MOVE_MOUNT_F_EMPTY_PATH));
+        CHILD_TRY(NATIVE_STEP_BIND, NATIVE_SYS5(SYS_move_mount, tree_fd, NATIVE_PTR(""), AT_FDCWD,
+                                                NATIVE_PTR(item->dst), MOVE_MOUNT_F_EMPTY_PATH));
         NATIVE_SYS1(SYS_close, tree_fd);
         return 0;
     }
@@ -187,8 +194,7 @@ NATIVE_BARE static int child_send_output(struct native_child *c)
     control.header.cmsg_level = SOL_SOCKET;
     control.header.cmsg_type = SCM_RIGHTS;
     *(int *)(void *)CMSG_DATA(&control.header) = (int)fd;
-    CHILD_TRY(NATIVE_STEP_OUTPUT_FD,
-              NATIVE_SYS3(SYS_sendmsg, c->output_sock, NATIVE_PTR(&msg), 0));
+    CHILD_TRY(NATIVE_STEP_OUTPUT_FD, NATIVE_SYS3(SYS_sendmsg, c->output_sock, NATIVE_PTR(&msg), 0));
     return 0;
 }
 
@@ -215,7 +221,8 @@ NATIVE_BARE static int child_build_root(struct native_child *c)
         child_mount_tmpfs(c, "output", c->output_options) < 0 ||
         child_mount_tmpfs(c, "dev/shm", c->shm_options) < 0 || child_send_output(c) < 0)
         return -1;
-    CHILD_TRY(NATIVE_STEP_TMPFS, NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR("tmp/.cache"), 0777));
+    CHILD_TRY(NATIVE_STEP_TMPFS,
+              NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR("tmp/.cache"), 0777));
     CHILD_TRY(NATIVE_STEP_TMPFS,
               NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR("tmp/.cache/matplotlib"), 0777));
     CHILD_TRY(NATIVE_STEP_PROC,
@@ -302,7 +309,7 @@ NATIVE_BARE static int child_main(void *arg)
     size_t i;
 
     NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if ((c->map_ids && child_map_ids(c) < 0) || child_build_root(c) < 0 ||
+    if ((c->map_ids && child_map_ids(c) < 0) || child_offer(c) < 0 || child_build_root(c) < 0 ||
         child_add_rules(c) < 0 || child_finish_root(c) < 0 || child_keep_caps(c) < 0)
         return 1;
     c->failed_step = NATIVE_STEP_FDS;
@@ -394,13 +401,19 @@ long native_child_spawn(struct native_child *child, unsigned long flags, void *s
 
 /* ---- user namespaces for the jobs of a root host --------------------------------------------- */
 
+struct child_holder {
+    int fd;
+    long parent;
+};
+
 NATIVE_BARE static int child_hold(void *arg)
 {
-    const int *fd = arg;
+    const struct child_holder *holder = arg;
     char byte;
 
     NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    NATIVE_SYS3(SYS_read, *fd, NATIVE_PTR(&byte), 1); /* until the host is done with us */
+    if (NATIVE_SYS0(SYS_getppid) == holder->parent) /* else it died before it could be noticed */
+        NATIVE_SYS3(SYS_read, holder->fd, NATIVE_PTR(&byte), 1); /* until it is done with us */
     return 0;
 }
 
@@ -427,14 +440,17 @@ int native_userns_make(uint32_t host_id, int *out, tako_error *err)
     char stack[16384] __attribute__((aligned(16)));
     char path[64];
     int pipe_fd[2], pidfd = -1, fd, error = 0;
+    struct child_holder holder;
     siginfo_t info;
     long pid;
 
     if (pipe2(pipe_fd, O_CLOEXEC) < 0)
         return tako__fail_errno(err, TAKO_ESYS, errno, "making a pipe for a user namespace");
+    holder.fd = pipe_fd[0];
+    holder.parent = getpid();
     NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&all), NATIVE_PTR(&before), 8);
     pid = child_clone(CLONE_NEWUSER | CLONE_VM | CLONE_PIDFD, stack, stack_size, &pidfd, child_hold,
-                      &pipe_fd[0]);
+                      &holder);
     NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&before), 0, 8);
     if (pid < 0) {
         close(pipe_fd[0]);

@@ -57,13 +57,13 @@ NATIVE_INLINE int64_t native_init_now(void)
 }
 
 /* In functions that return 0 or the kernel's error with *step at the call that failed. */
-#define NATIVE_TRY(number, call)     \
-    do {                             \
-        long native_ret = (call);    \
-        if (native_ret < 0) {        \
-            *step = (number);        \
-            return native_ret;       \
-        }                            \
+#define NATIVE_TRY(number, call)  \
+    do {                          \
+        long native_ret = (call); \
+        if (native_ret < 0) {     \
+            *step = (number);     \
+            return native_ret;    \
+        }                         \
     } while (0)
 
 /* Gives up user, group and every capability; the same for the job and for init. */
@@ -71,15 +71,16 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
 {
     volatile uint32_t header[2];
     volatile uint32_t data[6];
+    long dropped = 0;
     int i;
 
     if (plan->userns_fd >= 0)
         NATIVE_TRY(NATIVE_STEP_USERNS,
                    NATIVE_SYS2(SYS_setns, plan->userns_fd, NATIVE_CLONE_NEWUSER));
     /* After setns, which fills the set; EINVAL above the last capability is the expected end. */
-    for (i = 0; i < 64 && NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0) >= 0; i++) {
-    }
-    NATIVE_TRY(NATIVE_STEP_BOUNDING, i < 32 ? -1L : 0L);
+    for (i = 0; i < 64 && dropped >= 0; i++)
+        dropped = NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
+    NATIVE_TRY(NATIVE_STEP_BOUNDING, dropped == -EINVAL && i > 32 ? 0L : dropped);
     if (plan->set_ids) {
         NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS2(SYS_setgroups, 0, 0));
         NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS3(SYS_setresgid, plan->gid, plan->gid, plan->gid));
@@ -96,6 +97,21 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
     return 0;
 }
 
+/* An urgent host does not pass its urgency on. Real-time policies cannot enter a CPU group either,
+ * so this comes before that. */
+NATIVE_INLINE long native_init_calm(void)
+{
+    volatile int32_t priority = 0;
+    long policy = NATIVE_SYS1(SYS_sched_getscheduler, 0) & 0xff; /* without SCHED_RESET_ON_FORK */
+    long ret = 0;
+
+    if (policy == 1 || policy == 2 || policy == 6) /* SCHED_FIFO, SCHED_RR, SCHED_DEADLINE */
+        ret = NATIVE_SYS3(SYS_sched_setscheduler, 0, 0, NATIVE_PTR(&priority));
+    if (ret >= 0 && NATIVE_SYS2(SYS_getpriority, 0, 0) > 20) /* 20 - nice */
+        ret = NATIVE_SYS3(SYS_setpriority, 0, 0, 0);
+    return ret;
+}
+
 /* The job's side of the fork, from here to the program: returns only when a step failed. */
 NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, int *step)
 {
@@ -105,6 +121,7 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
     long i;
 
     NATIVE_TRY(NATIVE_STEP_SETSID, NATIVE_SYS0(SYS_setsid));
+    NATIVE_TRY(NATIVE_STEP_RLIMIT, native_init_calm());
     for (i = 0; i < plan->n_cgroup; i++)
         NATIVE_TRY(NATIVE_STEP_CGROUP_JOIN,
                    NATIVE_SYS3(SYS_write, plan->cgroup_fd[i], plan->zero_text, 1));
@@ -130,14 +147,13 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
                    NATIVE_SYS3(SYS_dup3, status_fd, NATIVE_JOB_STATUS_FD, O_CLOEXEC));
     status_fd = NATIVE_JOB_STATUS_FD;
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_fcntl, status_fd, F_SETFD, FD_CLOEXEC));
-    NATIVE_TRY(NATIVE_STEP_STDIO,
-               NATIVE_SYS3(SYS_close_range, NATIVE_JOB_STATUS_FD + 1, ~0U, 0));
+    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_close_range, NATIVE_JOB_STATUS_FD + 1, ~0U, 0));
     NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&no_signals), 0, 8); /* SIG_SETMASK */
     started.kind = NATIVE_STATUS_STARTED;
     started.at_ns = native_init_now();
-    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&started), sizeof(started)));
-    NATIVE_TRY(NATIVE_STEP_SECCOMP,
-               NATIVE_SYS3(SYS_seccomp, NATIVE_SECCOMP_FILTER, 0, plan->bpf));
+    NATIVE_TRY(NATIVE_STEP_STDIO,
+               NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&started), sizeof(started)));
+    NATIVE_TRY(NATIVE_STEP_SECCOMP, NATIVE_SYS3(SYS_seccomp, NATIVE_SECCOMP_FILTER, 0, plan->bpf));
     if (plan->path == 0)
         NATIVE_SYS1(SYS_exit_group, 0);
     NATIVE_TRY(NATIVE_STEP_EXEC, NATIVE_SYS3(SYS_execve, plan->path, plan->argv, plan->envp));
@@ -206,11 +222,10 @@ NATIVE_INLINE void native_init_clear(volatile struct native_status *status)
     status->max_rss_kb = usage.max_rss_kb;
 }
 
-/* Init's side: drops everything too, and keeps only the two pipes. Returns the descriptor that
- * announces dead children. */
+/* Init's side: drops everything too, and keeps only the two pipes and what announces dead
+ * children. Nothing here may depend on what the job, of the same user by now, can do to limits. */
 NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, int *step)
 {
-    uint64_t child_signal = 1UL << (NATIVE_SIGCHLD - 1);
     long i;
 
     i = native_init_drop(plan, step);
@@ -218,25 +233,28 @@ NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, int *
         return i;
     NATIVE_TRY(NATIVE_STEP_INIT_FORK,
                NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
+    /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
+    NATIVE_SYS1(SYS_close, plan->stdin_fd);
     NATIVE_SYS1(SYS_close, plan->stdout_fd);
     NATIVE_SYS1(SYS_close, plan->stderr_fd);
     NATIVE_SYS1(SYS_close, plan->userns_fd);
     NATIVE_SYS1(SYS_close, plan->landlock_fd);
     for (i = 0; i < plan->n_cgroup; i++)
         NATIVE_SYS1(SYS_close, plan->cgroup_fd[i]);
-    *step = NATIVE_STEP_INIT_FORK;
-    return NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
+    return 0;
 }
 
 /* `stack` is what the kernel left at entry: argc, argv[0] = the plan's descriptor in decimal. */
-__attribute__((section("tako_init"), used, noinline)) NATIVE_BARE static void native_init_main(
-    const uint64_t *stack)
+__attribute__((section("tako_init"), used, noinline)) NATIVE_BARE static void
+native_init_main(const uint64_t *stack)
 {
     const struct native_init_plan *plan = (const struct native_init_plan *)NATIVE_PLAN_ADDR;
     const char *text = (const char *)(uintptr_t)stack[1];
     volatile struct native_status status;
     int status_fd, step = NATIVE_STEP_INIT_FORK;
-    long plan_fd = 0, job, got;
+    uint64_t child_signal = 1UL << (NATIVE_SIGCHLD - 1);
+    long plan_fd = 0, job, got, signal_fd;
 
     while (*text >= '0' && *text <= '9')
         plan_fd = plan_fd * 10 + (*text++ - '0');
@@ -245,7 +263,10 @@ __attribute__((section("tako_init"), used, noinline)) NATIVE_BARE static void na
         NATIVE_SYS1(SYS_exit_group, 126); /* the host sees a status pipe that closed empty */
     status_fd = plan->status_fd;
     NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-    got = job = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);
+    signal_fd = NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
+    got = job = signal_fd;
+    if (signal_fd >= 0)
+        got = job = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);
     if (job == 0) {
         got = native_init_become_job(plan, &step);
         if (step > NATIVE_STEP_STDIO) /* the descriptor has moved */
@@ -260,14 +281,13 @@ __attribute__((section("tako_init"), used, noinline)) NATIVE_BARE static void na
         status.kind = NATIVE_STATUS_FAILED;
         status.error = (int32_t)-got;
     } else {
-        if (native_init_wait(plan, job, (int)got, &status) < 0)
+        if (native_init_wait(plan, job, (int)signal_fd, &status) < 0)
             NATIVE_SYS1(SYS_exit_group, 0);
         native_init_clear(&status);
     }
     NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&status), sizeof(status));
     NATIVE_SYS1(SYS_exit_group, 127);
-    for (;;) {
-    }
+    for (;;) {}
 }
 
 extern const char __start_tako_init[] __attribute__((visibility("hidden")));
@@ -277,9 +297,9 @@ extern const char __stop_tako_init[] __attribute__((visibility("hidden")));
 #if defined(__x86_64__)
 #define NATIVE_INIT_MACHINE EM_X86_64
 static const unsigned char native_init_entry[12] = {
-    0x48, 0x89, 0xe7,            /* mov  %rsp, %rdi */
-    0x48, 0x83, 0xe4, 0xf0,      /* and  $-16, %rsp */
-    0xe8, 0, 0, 0, 0             /* call native_init_main: the distance is filled in */
+    0x48, 0x89, 0xe7,         /* mov  %rsp, %rdi */
+    0x48, 0x83, 0xe4, 0xf0,   /* and  $-16, %rsp */
+    0xe8, 0,    0,    0,    0 /* call native_init_main: the distance is filled in */
 };
 static void native_init_link(unsigned char *entry, size_t distance)
 {

@@ -25,15 +25,15 @@ static const char *const seccomp_allowed[] = {
     /* files */
     "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup",
     "dup2", "dup3", "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod",
-    "fchmodat", "fchown", "fchownat", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock",
+    "fchmodat", "fchown", "fchownat", "fdatasync", "fgetxattr", "flistxattr", "flock",
     "fremovexattr", "fsetxattr", "fstat", "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd",
-    "getdents", "getdents64", "getxattr", "inotify_add_watch", "inotify_init", "inotify_init1",
-    "inotify_rm_watch", "lchown", "lgetxattr", "link", "linkat", "listxattr", "llistxattr",
-    "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir", "mkdirat", "mknod", "mknodat",
+    "getdents", "getdents64", "getxattr", "lchown", "lgetxattr", "link", "linkat", "listxattr",
+    "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir", "mkdirat", "mknod",
+    "mknodat",
     "newfstatat", "open", "openat", "openat2", "pread64", "preadv", "preadv2", "pwrite64",
     "pwritev", "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "removexattr",
     "rename", "renameat", "renameat2", "rmdir", "sendfile", "setxattr", "stat", "statfs", "statx",
-    "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "truncate", "umask", "unlink",
+    "symlink", "symlinkat", "sync_file_range", "truncate", "umask", "unlink",
     "unlinkat", "utime", "utimensat", "utimes", "write", "writev",
     /* pipes, polling, timers */
     "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "epoll_create", "epoll_create1",
@@ -43,8 +43,8 @@ static const char *const seccomp_allowed[] = {
     "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create", "timerfd_gettime",
     "timerfd_settime", "times", "vmsplice",
     /* memory */
-    "brk", "get_mempolicy", "madvise", "membarrier", "memfd_create", "mincore", "mlock", "mlock2",
-    "mlockall", "mmap", "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap",
+    "brk", "get_mempolicy", "madvise", "membarrier", "mincore", "mlock", "mlock2", "mlockall",
+    "mprotect", "mremap", "msync", "munlock", "munlockall", "munmap",
     "pkey_alloc", "pkey_free", "pkey_mprotect",
     /* processes, threads, signals */
     "arch_prctl", "capget", "execve", "execveat", "exit", "exit_group", "fork", "futex",
@@ -52,7 +52,7 @@ static const char *const seccomp_allowed[] = {
     "getgroups", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getrandom",
     "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "gettid", "getuid",
     "ioprio_get", "kill", "landlock_add_rule", "landlock_create_ruleset",
-    "landlock_restrict_self", "pidfd_open", "pidfd_send_signal", "prlimit64", "restart_syscall",
+    "landlock_restrict_self", "pidfd_open", "pidfd_send_signal", "restart_syscall",
     "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn",
     "rt_sigsuspend", "rt_sigtimedwait", "rt_tgsigqueueinfo", "sched_get_priority_max",
     "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
@@ -67,7 +67,7 @@ static const char *const seccomp_allowed[] = {
     /* System V and POSIX IPC: in a namespace of the job's own */
     "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink",
     "msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat",
-    "shmctl", "shmdt", "shmget",
+    "shmctl", "shmdt",
 };
 
 /* Known, and not for jobs: an honest EPERM instead of "no such call". */
@@ -83,6 +83,10 @@ static const char *const seccomp_refused[] = {
     "sched_setscheduler", "seccomp", "set_mempolicy", "setdomainname", "sethostname", "setns",
     "settimeofday", "swapoff", "swapon", "syslog", "umount2", "unshare", "userfaultfd", "vhangup",
 };
+
+/* Succeed without being made: what a job can write has no disk below it, and the host's file
+ * systems are not its to flush. */
+static const char *const seccomp_done[] = {"sync", "syncfs"};
 
 /* ioctl requests that ordinary programs need; terminal control and device requests stay out. */
 static const unsigned seccomp_ioctls[] = {
@@ -109,6 +113,33 @@ static const unsigned seccomp_prctls[] = {
 };
 /* clang-format on */
 
+/* Commands of fcntl(2). Leases and directory notices work on the host's own files: they are refused
+ * with EPERM, as inotify(7) is not there at all. */
+static const unsigned seccomp_fcntls[] = {
+    0,    1030, 1027,    /* F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY */
+    1,    2,    3,    4, /* F_GETFD, F_SETFD, F_GETFL, F_SETFL */
+    5,    6,    7,    36,
+    37,   38, /* F_GETLK, F_SETLK, F_SETLKW; the same of F_OFD_ */
+    8,    9,    10,   11,
+    15,   16,               /* F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX */
+    1025,                   /* F_GETLEASE */
+    1031, 1032,             /* F_SETPIPE_SZ, F_GETPIPE_SZ */
+    1033, 1034,             /* F_ADD_SEALS, F_GET_SEALS */
+    1035, 1036, 1037, 1038, /* F_GET_RW_HINT, F_SET_RW_HINT; the same of F_..._FILE_RW_HINT */
+};
+static const unsigned seccomp_fcntls_refused[] = {1024, 1026}; /* F_SETLEASE, F_NOTIFY */
+
+/* Flags that take pages from the host's pool of huge ones, which no memory limit counts. */
+static const struct {
+    const char *call;
+    unsigned arg;
+    uint64_t flag;
+} seccomp_huge[] = {
+    {"mmap", 3, 0x40000},   /* MAP_HUGETLB */
+    {"memfd_create", 1, 4}, /* MFD_HUGETLB */
+    {"shmget", 2, 04000},   /* SHM_HUGETLB */
+};
+
 #define SECCOMP_NEW_NAMESPACE 0x7e020000u /* every CLONE_NEW* flag that clone(2) takes */
 
 static int seccomp_add_names(scmp_filter_ctx ctx, const char *const *names, size_t count,
@@ -129,7 +160,7 @@ static int seccomp_add_names(scmp_filter_ctx ctx, const char *const *names, size
 }
 
 /* One rule per value: `arg` of call `name`, compared in its low 32 bits as the kernel does. */
-static int seccomp_add_values(scmp_filter_ctx ctx, const char *name, unsigned arg,
+static int seccomp_add_values(scmp_filter_ctx ctx, const char *name, unsigned arg, uint32_t action,
                               const unsigned *values, size_t count)
 {
     struct scmp_arg_cmp cmp;
@@ -142,21 +173,20 @@ static int seccomp_add_values(scmp_filter_ctx ctx, const char *name, unsigned ar
         cmp.op = SCMP_CMP_MASKED_EQ;
         cmp.datum_a = 0xffffffffu;
         cmp.datum_b = values[i];
-        rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(name), 1,
-                                    &cmp);
+        rc = seccomp_rule_add_array(ctx, action, seccomp_syscall_resolve_name(name), 1, &cmp);
         if (rc < 0)
             return rc;
     }
     return 0;
 }
 
-static int seccomp_add_arg(scmp_filter_ctx ctx, const char *name, uint32_t action,
+static int seccomp_add_arg(scmp_filter_ctx ctx, const char *name, unsigned arg, uint32_t action,
                            enum scmp_compare op, uint64_t a, uint64_t b)
 {
     struct scmp_arg_cmp cmp;
 
     memset(&cmp, 0, sizeof(cmp));
-    cmp.arg = 0;
+    cmp.arg = arg;
     cmp.op = op;
     cmp.datum_a = a;
     cmp.datum_b = b;
@@ -171,23 +201,46 @@ static int seccomp_add_conditional(scmp_filter_ctx ctx)
     size_t i;
     int rc;
 
-    rc = seccomp_add_arg(ctx, "clone", SCMP_ACT_ALLOW, SCMP_CMP_MASKED_EQ, SECCOMP_NEW_NAMESPACE,
+    rc = seccomp_add_arg(ctx, "clone", 0, SCMP_ACT_ALLOW, SCMP_CMP_MASKED_EQ, SECCOMP_NEW_NAMESPACE,
                          0);
     for (bit = 1; rc == 0 && bit <= 0x80000000u; bit <<= 1)
         if (bit & SECCOMP_NEW_NAMESPACE)
-            rc = seccomp_add_arg(ctx, "clone", SCMP_ACT_ERRNO(EPERM), SCMP_CMP_MASKED_EQ, bit, bit);
+            rc = seccomp_add_arg(ctx, "clone", 0, SCMP_ACT_ERRNO(EPERM), SCMP_CMP_MASKED_EQ, bit,
+                                 bit);
     for (i = 0; rc == 0 && i < TAKO__LEN(socket_calls); i++) {
-        rc = seccomp_add_arg(ctx, socket_calls[i], SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_UNIX, 0);
+        rc = seccomp_add_arg(ctx, socket_calls[i], 0, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_UNIX, 0);
         if (rc == 0)
-            rc = seccomp_add_arg(ctx, socket_calls[i], SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_CMP_NE,
+            rc = seccomp_add_arg(ctx, socket_calls[i], 0, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_CMP_NE,
                                  AF_UNIX, 0);
     }
+    for (i = 0; rc == 0 && i < TAKO__LEN(seccomp_huge); i++) {
+        rc = seccomp_add_arg(ctx, seccomp_huge[i].call, seccomp_huge[i].arg, SCMP_ACT_ALLOW,
+                             SCMP_CMP_MASKED_EQ, seccomp_huge[i].flag, 0);
+        if (rc == 0)
+            rc = seccomp_add_arg(ctx, seccomp_huge[i].call, seccomp_huge[i].arg,
+                                 SCMP_ACT_ERRNO(EPERM), SCMP_CMP_MASKED_EQ, seccomp_huge[i].flag,
+                                 seccomp_huge[i].flag);
+    }
+    /* Limits of others: init's above all, which has the job's user. */
     if (rc == 0)
-        rc = seccomp_add_values(ctx, "ioctl", 1, seccomp_ioctls, TAKO__LEN(seccomp_ioctls));
+        rc = seccomp_add_arg(ctx, "prlimit64", 0, SCMP_ACT_ALLOW, SCMP_CMP_EQ, 0, 0);
     if (rc == 0)
-        rc = seccomp_add_values(ctx, "prctl", 0, seccomp_prctls, TAKO__LEN(seccomp_prctls));
+        rc = seccomp_add_arg(ctx, "prlimit64", 0, SCMP_ACT_ERRNO(EPERM), SCMP_CMP_NE, 0, 0);
     if (rc == 0)
-        rc = seccomp_add_values(ctx, "personality", 0, personalities, TAKO__LEN(personalities));
+        rc = seccomp_add_values(ctx, "ioctl", 1, SCMP_ACT_ALLOW, seccomp_ioctls,
+                                TAKO__LEN(seccomp_ioctls));
+    if (rc == 0)
+        rc = seccomp_add_values(ctx, "prctl", 0, SCMP_ACT_ALLOW, seccomp_prctls,
+                                TAKO__LEN(seccomp_prctls));
+    if (rc == 0)
+        rc = seccomp_add_values(ctx, "personality", 0, SCMP_ACT_ALLOW, personalities,
+                                TAKO__LEN(personalities));
+    if (rc == 0)
+        rc = seccomp_add_values(ctx, "fcntl", 1, SCMP_ACT_ALLOW, seccomp_fcntls,
+                                TAKO__LEN(seccomp_fcntls));
+    if (rc == 0)
+        rc = seccomp_add_values(ctx, "fcntl", 1, SCMP_ACT_ERRNO(EPERM), seccomp_fcntls_refused,
+                                TAKO__LEN(seccomp_fcntls_refused));
     return rc;
 }
 
@@ -242,6 +295,8 @@ int native_seccomp_make(const tako_host *host, void **filter, size_t *n_insns, t
     if (rc == 0)
         rc = seccomp_add_names(ctx, seccomp_refused, TAKO__LEN(seccomp_refused),
                                SCMP_ACT_ERRNO(EPERM));
+    if (rc == 0)
+        rc = seccomp_add_names(ctx, seccomp_done, TAKO__LEN(seccomp_done), SCMP_ACT_ERRNO(0));
     if (rc == 0)
         rc = seccomp_add_conditional(ctx);
     rc = rc < 0 ? tako__fail_errno(err, TAKO_ESYS, -rc, "building the seccomp filter")
