@@ -157,8 +157,8 @@ typedef struct tako_id {
     char text[37]; /* UUID version 7 (RFC 9562) in lower case, with its NUL */
 } tako_id;
 
-/* queued -> running -> one of the five terminal states; running -> queued when a node died
- * or handed the job back. There are no other moves. */
+/* queued -> running -> one of the five terminal states; queued -> cancelled; running -> queued
+ * when a node died or handed the job back. There are no other moves. */
 typedef enum tako_status {
     TAKO_QUEUED = 1,
     TAKO_RUNNING = 2,
@@ -317,8 +317,8 @@ typedef struct tako_job {
     size_t size;
     const char *type;       /* 1-64 of [A-Za-z0-9_-]; NULL = "default": Python in the native
                                sandbox. Other names are handlers */
-    const char *code;       /* UTF-8, 1-TAKO_CODE_MAX bytes, not blank. Required for sandboxed
-                               types, must be NULL for handlers */
+    const char *code;       /* UTF-8 without NUL, 1-TAKO_CODE_MAX bytes, not blank. Needed
+                               for sandboxed types, must be NULL for handlers */
     size_t code_len;        /* 0 = strlen(code) */
     const char *input;      /* a JSON object; NULL = "{}". The job finds it in
                                /input/data.json byte for byte as given */

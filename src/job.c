@@ -55,6 +55,9 @@ static int job_check_code(const tako_job *job, const struct tako__type *type,
     bad = tako__utf8_check(job->code, len);
     if (bad != len)
         return tako__fail(err, TAKO_EINVAL, "code: not valid UTF-8 at byte %zu of %zu", bad, len);
+    if (memchr(job->code, 0, len))
+        return tako__fail(err, TAKO_EINVAL, "code: a NUL byte at byte %zu of %zu",
+                          strlen(job->code), len);
     if (tako__is_blank(job->code, len))
         return tako__fail(err, TAKO_EINVAL, "code: blank, nothing but %zu bytes of white space",
                           len);

@@ -50,6 +50,10 @@ START_TEST(bad_code)
     bad_refused(&job, TAKO_EINVAL, "code: blank");
     job.code = "print('\xff')";
     bad_refused(&job, TAKO_EINVAL, "code: not valid UTF-8 at byte 7");
+    job.code = "pass\0pass";
+    job.code_len = 9;
+    bad_refused(&job, TAKO_EINVAL, "code: a NUL byte at byte 4 of 9");
+    job.code_len = 0;
     memset(big, '#', TAKO_CODE_MAX + 1);
     big[TAKO_CODE_MAX + 1] = '\0';
     job.code = big;
@@ -188,6 +192,8 @@ START_TEST(bad_numbers)
     BAD(client_ip, "\xff", "client_ip");
     BAD(size, 0, "size: 0");
     BAD(size, 16, "size: 16");
+    BAD(size, (size_t)-8, "cannot be the size");
+    BAD(size, sizeof job + 4, "cannot be the size");
 #undef BAD
 }
 END_TEST
