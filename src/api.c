@@ -295,7 +295,8 @@ static void api_link_waiter(tako *t, struct tako__waiter *w, const char *id)
     if (w->next)
         w->next->prev = w;
     t->waiters = w;
-    tako__pump_ping_locked(t); /* without a watch descriptor it must begin to look */
+    if (t->watch_fd < 0)
+        tako__pump_ping_locked(t); /* it must begin to look */
     pthread_mutex_unlock(&t->lock);
 }
 
@@ -324,6 +325,7 @@ static int api_wait_turn(tako *t, struct tako__waiter *w, uint32_t seen, int64_t
     enum tako__phase phase;
     bool threaded, stepped;
     int64_t left = until_mono - tako__mono_us();
+    tako_error why;
     int rc;
 
     pthread_mutex_lock(&t->lock);
@@ -345,11 +347,14 @@ static int api_wait_turn(tako *t, struct tako__waiter *w, uint32_t seen, int64_t
             tako__word_wait(&w->word, seen, left < 0 || left > API_STEP_US ? API_STEP_US : left);
             return API_AGAIN;
         }
-        rc = tako_step(t, err);
+        rc = tako_step(t, &why);
         if (rc == 0)
             return API_LAST;
-        return rc == 1 || rc == TAKO_ESTATE ? API_AGAIN : rc; /* ESTATE: another thread was faster,
-                                                                 or stopped the engine */
+        if (rc == 1 || rc == TAKO_ESTATE) /* another thread was faster, or stopped the engine */
+            return API_AGAIN;
+        if (err)
+            *err = why;
+        return rc;
     }
     if (threaded || !tako__pump_watch(t, left))
         tako__word_wait(&w->word, seen, left);

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define ENGINE_WORKERS_MAX 1024
-#define ENGINE_FLUSH_TRIES 5 /* failing transactions after which tako_stop gives up */
+#define ENGINE_STRUCT_MORE 4096 /* bytes that a struct of a later version may have more */
+#define ENGINE_FLUSH_TRIES 5    /* failing transactions after which tako_stop gives up */
 
 /* ---- at the door ----------------------------------------------------------------------------- */
 
@@ -83,6 +84,11 @@ int tako__struct_in(void *out, size_t ours, size_t min, const void *given, const
                           "%s.size: %zu, less than the %zu bytes there must be; start from the "
                           "_INIT macro",
                           name, size, min);
+    if (size > ours + ENGINE_STRUCT_MORE || size % sizeof(void *) != 0)
+        return tako__fail(err, TAKO_EINVAL,
+                          "%s.size: %zu cannot be the size of any version; start from the _INIT "
+                          "macro",
+                          name, size);
     for (i = ours; i < size; i++)
         if (bytes[i])
             return tako__fail(err, TAKO_EINVAL,

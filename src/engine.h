@@ -178,7 +178,8 @@ struct tako {
         int64_t safety_mono;    /* the last look without a watch descriptor */
         int64_t recovered_mono;
         int64_t retry_mono; /* do not write ends before */
-        int trouble;        /* transactions with ends that failed in a row */
+        int trouble;        /* not 0: ends wait for retry_mono and are written one by one */
+        int failures;       /* transactions that failed in a row: how long to wait */
         int careful;        /* so many commits long, claim one job at a time */
         bool prefetch_dry;  /* nothing more to prefetch until claim_due is set again */
         bool look_cancels;  /* another node may have cancelled what runs here */
@@ -255,6 +256,8 @@ TAKO_PRIVATE void tako__worker_run(struct tako__worker *w, struct tako__run *run
 TAKO_PRIVATE int tako__run_make(struct tako__run **out, tako *t, const tako_row *row,
                                 const struct tako__type *type);
 TAKO_PRIVATE void tako__run_free(tako *t, struct tako__run *run);
+/* The end of an attempt that was cancelled and did not run. */
+TAKO_PRIVATE void tako__run_end_cancelled(tako *t, struct tako__run *run);
 TAKO_PRIVATE void tako__run_stop_locked(struct tako__run *run, enum tako__stop_why why);
 TAKO_PRIVATE struct tako__run *tako__ready_pop_locked(tako *t);
 /* The result document of a job that ended without running. */

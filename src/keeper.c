@@ -245,8 +245,10 @@ void tako__keeper_cancels(tako *t)
     if (!t->pump.look_cancels)
         return;
     t->pump.look_cancels = false;
-    if (t->ops->cancel_requests(t->store, t->node.text, keeper_saw_cancel, t, &err) != TAKO_OK)
+    if (t->ops->cancel_requests(t->store, t->node.text, keeper_saw_cancel, t, &err) != TAKO_OK) {
+        t->pump.look_cancels = true; /* with the next cycle */
         tako__log(&t->host, TAKO_LOG_WARN, "keeper", "looking for cancels: %s", err.message);
+    }
 }
 
 static int keeper_saw_ended(void *ctx, const tako_row *row)

@@ -226,10 +226,30 @@ static void pump_collect(tako *t, struct pump_batch *b, int claim)
     pthread_mutex_unlock(&t->lock);
 }
 
+/* A run that goes back to the queue although it was cancelled here ends instead: the caller was
+ * told that it would, and nobody may ever claim it again. */
+static void pump_end_cancelled(tako *t, struct pump_batch *b)
+{
+    struct tako__run *run;
+    bool cancelled;
+
+    for (run = b->ended; run; run = run->next) {
+        if (run->status != TAKO_QUEUED)
+            continue;
+        pthread_mutex_lock(&t->lock);
+        cancelled = run->why == TAKO__STOP_CANCEL;
+        pthread_mutex_unlock(&t->lock);
+        if (cancelled)
+            tako__run_end_cancelled(t, run);
+    }
+}
+
 /* ---- the transaction ------------------------------------------------------------------------- */
 
 static int pump_reserve(tako *t, struct pump_batch *b, tako_error *err)
 {
+    size_t room;
+
     if (b->n_ended) {
         b->finishes = tako__array(&t->host, b->n_ended, sizeof *b->finishes);
         b->results = tako__array(&t->host, b->n_ended, sizeof *b->results);
@@ -237,10 +257,11 @@ static int pump_reserve(tako *t, struct pump_batch *b, tako_error *err)
             return tako__nomem(err);
     }
     if (t->on_event) {
-        b->event_room = b->n_rows + b->n_ops + b->n_ended + b->claim + b->prefetch;
-        b->events = tako__array(&t->host, b->event_room, sizeof *b->events);
+        room = b->n_rows + b->n_ops + b->n_ended + b->claim + b->prefetch;
+        b->events = tako__array(&t->host, room, sizeof *b->events);
         if (!b->events)
             return tako__nomem(err);
+        b->event_room = room;
     }
     return TAKO_OK;
 }
@@ -441,16 +462,16 @@ static int pump_transact(tako *t, struct pump_batch *b, tako_error *err)
         rc = pump_write_cancels(t, b, err);
     if (rc == TAKO_OK)
         rc = pump_write_claim(t, b, err);
-    if (rc != TAKO_OK || !b->wrote) {
+    if (rc != TAKO_OK || !b->wrote)
         t->ops->rollback(t->store);
+    else
+        rc = t->ops->commit(t->store, err);
+    if (rc != TAKO_OK || !b->wrote)
         pump_drop_claimed(t, b);
+    if (rc == TAKO_OK && (b->n_ended || b->claim || b->prefetch || b->renew))
+        t->pump.failures = 0;
+    if (rc != TAKO_OK || !b->wrote)
         return rc;
-    }
-    rc = t->ops->commit(t->store, err);
-    if (rc != TAKO_OK) {
-        pump_drop_claimed(t, b);
-        return rc;
-    }
     if (b->renew) {
         t->pump.lease_until_us = b->now_us + t->lease_us + b->more_lease_us;
         t->pump.look_cancels = true;
@@ -572,6 +593,13 @@ static void pump_settle_ends_locked(tako *t, struct pump_batch *b)
     }
 }
 
+/* The store had no more for the job types that it was asked for; one may have come meanwhile. */
+static void pump_none_left_locked(tako *t)
+{
+    if (t->types == t->pump.types_head)
+        t->claim_due = false;
+}
+
 static void pump_settle_claimed_locked(tako *t, struct pump_batch *b)
 {
     struct tako__run *run, *next;
@@ -596,7 +624,7 @@ static void pump_settle_claimed_locked(tako *t, struct pump_batch *b)
     }
     b->claimed = NULL;
     if (b->claim_short)
-        t->claim_due = false;
+        pump_none_left_locked(t);
     if (b->prefetch_short)
         t->pump.prefetch_dry = true;
 }
@@ -620,10 +648,14 @@ static void pump_settle(tako *t, struct pump_batch *b)
 {
     struct tako__op *op;
 
-    pthread_mutex_lock(&t->lock);
+    pthread_mutex_lock(&t->lock); /* in the order of the transaction, and so are the events */
     for (op = b->ops; op; op = op->next)
-        pump_settle_op_locked(t, b, op);
+        if (op->kind == TAKO__OP_SUBMIT)
+            pump_settle_op_locked(t, b, op);
     pump_settle_ends_locked(t, b);
+    for (op = b->ops; op; op = op->next)
+        if (op->kind == TAKO__OP_CANCEL)
+            pump_settle_op_locked(t, b, op);
     pump_settle_claimed_locked(t, b);
     if (b->n_ended)
         pthread_cond_broadcast(&t->turn);
@@ -651,7 +683,8 @@ static void pump_put_back(tako *t, struct pump_batch *b, int rc, const tako_erro
     }
     if (b->n_ended || b->claim || b->prefetch || b->renew) {
         pause = PUMP_RETRY_MIN_US;
-        pause <<= t->pump.trouble < 7 ? t->pump.trouble : 7;
+        pause <<= t->pump.failures < 7 ? t->pump.failures : 7;
+        t->pump.failures++;
         t->pump.trouble++;
         t->pump.careful = PUMP_CAREFUL;
         t->pump.retry_mono = tako__mono_us() +
@@ -706,7 +739,7 @@ static void pump_look_before_claim(tako *t, struct pump_batch *b)
         return;
     b->claim = b->prefetch = 0;
     pthread_mutex_lock(&t->lock);
-    t->claim_due = false;
+    pump_none_left_locked(t);
     t->next_due_us = due;
     pthread_mutex_unlock(&t->lock);
 }
@@ -744,6 +777,7 @@ int tako__pump_cycle(tako *t, int claim, tako_error *err)
     if (t->pump.foreign_due_us <= tako__now_us(&t->host))
         (void)tako__keeper_recover(t, NULL);
     pump_collect(t, &b, claim);
+    pump_end_cancelled(t, &b);
     rc = b.claim_rc;
     pump_look_before_claim(t, &b);
     if (rc != TAKO_OK) { /* no memory for the names to claim: later, like a claim that failed */

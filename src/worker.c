@@ -660,6 +660,12 @@ static void worker_attempt(struct tako__worker *w, struct tako__run *run)
     worker_unload(t, &load);
 }
 
+void tako__run_end_cancelled(tako *t, struct tako__run *run)
+{
+    worker_end_plain(t, run, TAKO_CANCELLED, TAKO_VERDICT_CANCELLED, "cancelled",
+                     "Job was cancelled before it started");
+}
+
 void tako__worker_run(struct tako__worker *w, struct tako__run *run)
 {
     tako *t = w->engine;
@@ -675,8 +681,7 @@ void tako__worker_run(struct tako__worker *w, struct tako__run *run)
     run->worker = w;
     pthread_mutex_unlock(&t->lock);
     if (why == TAKO__STOP_CANCEL)
-        worker_end_plain(t, run, TAKO_CANCELLED, TAKO_VERDICT_CANCELLED, "cancelled",
-                         "Job was cancelled before it started");
+        tako__run_end_cancelled(t, run);
     else if (why == TAKO__STOP_ENGINE)
         worker_requeue(run, run->row.run_at_us);
     else

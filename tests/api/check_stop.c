@@ -183,6 +183,53 @@ START_TEST(close_gives_prefetched_jobs_back)
 }
 END_TEST
 
+/* Short when its input is {}, else blocks. */
+static int stop_sometimes_long(void *ctx, tako_call *call)
+{
+    size_t len;
+
+    (void)tako_call_input(call, &len);
+    return len > 2 ? api_block(ctx, call) : 0;
+}
+
+START_TEST(what_was_cancelled_does_not_go_back_to_the_queue)
+{
+    enum { MANY = 40 };
+    static const tako_job init = TAKO_JOB_INIT;
+    struct api_gate gate = {0, 0, 1};
+    tako_job jobs[MANY];
+    tako_id ids[MANY];
+    struct api_dir dir;
+    tako_error err = {0, 0, ""};
+    tako *t;
+    int i;
+
+    api_dir_make(&dir);
+    t = api_open(dir.uri, 1);
+    OK(tako_register_handler(t, "it", stop_sometimes_long, &gate, NULL, &err));
+    OK(tako_start(t, &err));
+    for (i = 0; i < MANY; i++) {
+        jobs[i] = init;
+        jobs[i].type = "it";
+    }
+    OK(tako_submit_many(t, jobs, MANY, ids, &err)); /* it learns that they are short */
+    for (i = 0; i < MANY; i++)
+        ck_assert_int_eq(api_wait_end(t, ids[i].text), TAKO_SUCCEEDED);
+    jobs[0].input = "{\"long\": true}";
+    jobs[0].priority = 1;
+    OK(tako_submit_many(t, jobs, MANY, ids, &err));
+    api_gate_wait(&gate, 1);
+    for (i = 1; i < MANY; i++)
+        OK(tako_cancel(t, ids[i].text, &err)); /* some wait, some were claimed in advance */
+    OK(tako_stop(t, 0, &err));
+    ck_assert_int_eq(api_status(t, ids[0].text), TAKO_QUEUED);
+    for (i = 1; i < MANY; i++)
+        ck_assert_int_eq(api_status(t, ids[i].text), TAKO_CANCELLED);
+    tako_close(t);
+    api_dir_remove(&dir);
+}
+END_TEST
+
 Suite *suite_stop(void)
 {
     Suite *s = suite_create("api_stop");
@@ -196,6 +243,7 @@ Suite *suite_stop(void)
     tcase_add_test(c, an_engine_that_was_never_started_can_be_stopped);
     tcase_add_test(c, two_stops_at_once_both_return_when_it_is_stopped);
     tcase_add_test(c, close_gives_prefetched_jobs_back);
+    tcase_add_test(c, what_was_cancelled_does_not_go_back_to_the_queue);
     suite_add_tcase(s, c);
     return s;
 }

@@ -179,6 +179,29 @@ START_TEST(an_idle_engine_does_not_wake_up)
 }
 END_TEST
 
+START_TEST(waiting_does_not_wake_the_engine)
+{
+    tako *t = api_open(NULL, 1);
+    tako_error err = {0, 0, ""};
+    int64_t before;
+    int ran = 0, i;
+    tako_id id;
+
+    OK(tako_register_handler(t, "count", api_count, &ran, NULL, &err));
+    OK(tako_start(t, &err));
+    id = api_submit(t, "count");
+    ck_assert_int_eq(api_wait_end(t, id.text), TAKO_SUCCEEDED);
+    api_pause_ms(100);
+    before = api_stats(t).wakeups;
+    for (i = 0; i < 10; i++) {
+        ck_assert_int_eq(api_wait_end(t, id.text), TAKO_SUCCEEDED);
+        api_pause_ms(2);
+    }
+    ck_assert_int_eq(api_stats(t).wakeups, before);
+    tako_close(t);
+}
+END_TEST
+
 START_TEST(a_delayed_job_is_run_when_it_is_due)
 {
     tako *t = api_open(NULL, 1);
@@ -240,6 +263,7 @@ Suite *suite_wait(void)
     tcase_add_loop_test(c, wait_sees_jobs_that_end_on_another_engine, 0, 2);
     tcase_add_loop_test(c, stop_ends_the_waiting, 0, 2);
     tcase_add_loop_test(c, an_idle_engine_does_not_wake_up, 0, 2);
+    tcase_add_test(c, waiting_does_not_wake_the_engine);
     tcase_add_test(c, a_delayed_job_is_run_when_it_is_due);
     tcase_add_test(c, a_moved_clock_is_noticed_within_a_second);
     suite_add_tcase(s, c);
