@@ -211,9 +211,10 @@ typedef struct tako_event {
     int64_t at_us;
 } tako_event;
 
-/* Called from an engine thread (from the calling thread when workers is 0), with no lock
- * held, in the order of commits. It may call tako_get, tako_list, tako_submit's kin are
- * refused with TAKO_ESTATE. Keep it short: the engine waits for it. */
+/* Called from an engine thread (from a calling thread when workers is 0 or the engine is not
+ * started; from tako_open, before it returns, for jobs of dead nodes), with no lock held, in the
+ * order of commits. It may read: tako_get, tako_list, tako_content, tako_record_json and
+ * tako_get_stats; all else is refused with TAKO_ESTATE. Keep it short: the engine waits for it. */
 typedef void tako_event_fn(void *ctx, const tako_event *event);
 
 /* Bytes that a running job wrote, as they arrive and before any cap. `stream` is 1 (stdout)
@@ -280,7 +281,8 @@ TAKO_API int tako_step(tako *t, tako_error *err);
 
 /* Stops claiming, waits up to grace_ms (0 = not at all, -1 = without limit) for running jobs
  * to end, then kills the rest and gives them back to the queue. Handlers cannot be killed:
- * they see tako_call_cancelled() and are waited for. The engine stays open for reading.
+ * they see tako_call_cancelled() and are waited for; one that then returns 0 has succeeded, any
+ * other value gives its job back to the queue. The engine stays open for reading.
  * Errors: ESTATE (from a handler or an event), ESTORE. Stopping twice is not an error. */
 TAKO_API int tako_stop(tako *t, int64_t grace_ms, tako_error *err);
 
@@ -366,8 +368,9 @@ TAKO_API int tako_run(tako *t, const tako_job *job, tako_record **out, tako_erro
 TAKO_API int tako_get(tako *t, const char *id, tako_record **out, tako_error *err);
 
 /* A waiting job ends as cancelled at once; a running one is killed at once and ends as
- * cancelled unless it ended by itself first; on another node within about a second. Errors:
- * ENOTFOUND, ESTATE (terminal already), ESTORE. */
+ * cancelled unless it ended by itself first; on another node within about a second, except that
+ * a node which runs it inside tako_step does not notice. Errors: ENOTFOUND, ESTATE (terminal
+ * already, or the engine was stopped), ESTORE. */
 TAKO_API int tako_cancel(tako *t, const char *id, tako_error *err);
 
 typedef struct tako_filter {
@@ -470,7 +473,7 @@ typedef struct tako_call tako_call; /* one attempt; valid inside the handler onl
 
 /* Runs on a worker's thread. 0 = succeeded; anything else fails the job with error type
  * runtime_error and exit code (value & 255, but never 0). It may submit, get, list and cancel;
- * run, wait, step, stop and close are refused with TAKO_ESTATE. */
+ * run, wait, start, step, stop, close and isolation are refused with TAKO_ESTATE. */
 typedef int tako_handler_fn(void *ctx, tako_call *call);
 
 /* Makes a C function a job type. `destroy` (or NULL) is called with ctx exactly once, at
@@ -491,7 +494,8 @@ TAKO_API int tako_call_output(tako_call *c, const char *json, size_t len, tako_e
 /* Adds an artifact. Errors: EINVAL (name), EFULL (count or size limit), ENOMEM. */
 TAKO_API int tako_call_artifact(tako_call *c, const char *name, const void *data, size_t len,
                                 tako_error *err);
-/* The message for a failing job, copied; else "Handler returned N". */
+/* The message for a failing job, copied, at most TAKO_ERROR_SIZE - 1 bytes of it; else "Handler
+ * returned N". */
 TAKO_API int tako_call_fail(tako_call *c, const char *message);
 /* 1 once the job was cancelled, its time is over, or the engine stops: return soon. */
 TAKO_API int tako_call_cancelled(const tako_call *c);

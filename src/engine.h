@@ -58,7 +58,6 @@ struct tako__run {
     struct tako__worker *worker; /* guarded by the lock */
     enum tako__stop_why why;     /* guarded by the lock */
     char id[65];
-    char node[65];
     int attempt, deaths;
     int64_t claimed_mono; /* CLOCK_MONOTONIC, microseconds */
     tako_row row;         /* its strings point here and behind the struct */
@@ -68,8 +67,6 @@ struct tako__run {
     struct tako__buf result;
     tako_blob *blobs; /* data and keys are owned */
     size_t n_blobs;
-    char reserve[2048]; /* the result's first buffer: a small result needs no
-                                          memory, so an ending can always be told */
 };
 
 /* ---- what callers want written: lies on the caller's stack until done ---------------------- */
