@@ -123,6 +123,8 @@ static int native_check_interpreter(const struct native *n, tako_error *err)
         close((int)fd);
     if (dir >= 0)
         close(dir);
+    if (error == EMFILE || error == ENFILE || error == ENOMEM)
+        return tako__fail_errno(err, TAKO_ESYS, error, "looking for the interpreter %s", path);
     if (error)
         return tako__fail(err, TAKO_EEXEC,
                           "the interpreter %s is not in %s (%s): install it there or set "

@@ -113,9 +113,9 @@ NATIVE_BARE static int child_open_trees(struct native_child *c)
         attr.attr_clr = 0;
         attr.propagation = MS_PRIVATE;
         attr.userns_fd = 0;
-        attr.attr_set = MOUNT_ATTR_NOSUID |
-                        (item->kind == NATIVE_ITEM_DEVICE ? MOUNT_ATTR_NOEXEC
-                                                          : MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV);
+        /* A read-only mount lets devices be written, but not their times and owners changed. */
+        attr.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY |
+                        (item->kind == NATIVE_ITEM_DEVICE ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
         CHILD_TRY(NATIVE_STEP_BIND,
                   NATIVE_SYS5(SYS_mount_setattr, c->tree_fd[i], NATIVE_PTR(""),
                               CHILD_AT_EMPTY_PATH | (item->is_dir ? CHILD_AT_RECURSIVE : 0),

@@ -102,14 +102,18 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
 NATIVE_INLINE long native_init_calm(void)
 {
     volatile int32_t priority = 0;
-    long policy = NATIVE_SYS1(SYS_sched_getscheduler, 0) & 0xff; /* without SCHED_RESET_ON_FORK */
-    long ret = 0;
+    long got = NATIVE_SYS1(SYS_sched_getscheduler, 0);
 
-    if (policy == 1 || policy == 2 || policy == 6) /* SCHED_FIFO, SCHED_RR, SCHED_DEADLINE */
-        ret = NATIVE_SYS3(SYS_sched_setscheduler, 0, 0, NATIVE_PTR(&priority));
-    if (ret >= 0 && NATIVE_SYS2(SYS_getpriority, 0, 0) > 20) /* 20 - nice */
-        ret = NATIVE_SYS3(SYS_setpriority, 0, 0, 0);
-    return ret;
+    if (got < 0)
+        return got;
+    got &= 0xff;                            /* without SCHED_RESET_ON_FORK */
+    if (got == 1 || got == 2 || got == 6) { /* SCHED_FIFO, SCHED_RR, SCHED_DEADLINE */
+        got = NATIVE_SYS3(SYS_sched_setscheduler, 0, 0, NATIVE_PTR(&priority));
+        if (got < 0)
+            return got;
+    }
+    got = NATIVE_SYS2(SYS_getpriority, 0, 0); /* 20 - nice */
+    return got > 20 ? NATIVE_SYS3(SYS_setpriority, 0, 0, 0) : got;
 }
 
 /* The job's side of the fork, from here to the program: returns only when a step failed. */

@@ -1,6 +1,6 @@
 /* check_attacks.c - attacks on the sandbox and on its host: hosts in odd states (few descriptors,
  * timers, priorities, a seccomp filter of their own), jobs that leave something behind, and ends
- * that race with cancels and deadlines. Each test was once a way to break something.
+ * that race with cancels and deadlines.
  * SPDX-License-Identifier: MIT */
 #include "../support/sandbox.h"
 
@@ -248,6 +248,43 @@ START_TEST(a_host_without_standard_streams_runs_jobs)
 }
 END_TEST
 
+/* A host that has run out of descriptors for a while delays jobs, it does not fail them. */
+START_TEST(a_host_without_a_free_descriptor_keeps_the_job)
+{
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job job = TAKO_JOB_INIT;
+    struct rlimit limit = {64, 64};
+    tako_record *rec = NULL;
+    int fds[64], count = 0;
+    tako_error err;
+    tako_id id;
+    tako *t;
+
+    if (!attack_possible())
+        return;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    opts.workers = 0;
+    t = attack_open(&opts);
+    ck_assert_msg(tako_start(t, &err) == TAKO_OK, "%s", err.message);
+    job.code = "print('ok')";
+    ck_assert_int_eq(tako_submit(t, &job, &id, &err), TAKO_OK);
+    while (count < 64 && (fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        count++;
+    ck_assert_int_eq(tako_step(t, &err), 1);
+    while (count > 0)
+        close(fds[--count]);
+    ck_assert_int_eq(tako_get(t, id.text, &rec, &err), TAKO_OK);
+    ck_assert_msg(tako_record_status(rec) == TAKO_QUEUED, "%s: %s",
+                  tako_status_name(tako_record_status(rec)), tako_record_error_message(rec));
+    tako_record_free(rec);
+    attack_sleep_ms(500);
+    ck_assert_msg(tako_wait(t, id.text, -1, &rec, &err) == TAKO_OK, "%s", err.message);
+    ck_assert_str_eq(tako_record_stdout(rec, NULL), "ok\n");
+    tako_record_free(rec);
+    tako_close(t);
+}
+END_TEST
+
 START_TEST(a_host_that_ignores_children_runs_jobs)
 {
     if (!attack_possible())
@@ -393,6 +430,14 @@ static const char *const attack_programs[] = {
     "fcntl.fcntl(f, fcntl.F_GETFL); fcntl.fcntl(f, fcntl.F_DUPFD_CLOEXEC, 9)\n"
     "g = open('/tmp/lock', 'w'); fcntl.lockf(g, fcntl.LOCK_EX); fcntl.flock(g, fcntl.LOCK_EX)\n"
     "print('ok')\n",
+    /* the device nodes are the host's own */
+    "import os\n"
+    "for name in ('null', 'zero', 'full', 'random', 'urandom'):\n"
+    "    for change in (os.utime, lambda p: os.chmod(p, 0o666), lambda p: os.truncate(p, 0)):\n"
+    "        try: change('/dev/' + name); print('changed', name)\n"
+    "        except OSError: pass\n"
+    "open('/dev/null', 'w').write('x'); open('/dev/zero', 'r+b', 0).read(1)\n"
+    "print('ok')\n",
     /* init is not to be bent by limits */
     "import resource as r\n"
     "try: r.prlimit(1, r.RLIMIT_CPU, (1, 1)); print('limited init')\n"
@@ -527,6 +572,7 @@ Suite *suite_attacks(void)
     tcase_add_test(c, a_host_with_a_fast_timer_has_a_sandbox);
     tcase_add_test(c, threads_that_ask_first_at_once_get_one_answer);
     tcase_add_test(c, a_host_without_standard_streams_runs_jobs);
+    tcase_add_test(c, a_host_without_a_free_descriptor_keeps_the_job);
     tcase_add_test(c, a_host_that_ignores_children_runs_jobs);
     tcase_add_test(c, a_host_that_collects_every_child_runs_jobs);
     tcase_add_test(c, an_urgent_host_does_not_pass_that_on);
