@@ -98,8 +98,8 @@ $(eval $(call config,tsan,gcc,$$(SAN) -fsanitize=thread))
 
 # ---- what there is to make ----------------------------------------------------------------------
 
-.PHONY: all demo check check-suites check-amalgamation check-asan check-tsan check-install lint \
-	format tidy amalgamation examples bench install uninstall clean help packages
+.PHONY: all demo check check-suites check-amalgamation check-asan check-tsan check-vm \
+	check-install lint format tidy amalgamation examples bench install uninstall clean help packages
 
 all: packages build/tako build/libtako.a build/libtako.so ## build/tako, build/libtako.a, build/libtako.so
 
@@ -123,10 +123,11 @@ check-suites: PACKAGE_SET := check
 check-suites: packages build/check/runner ## run the C suites; SUITE="json str" picks some
 	@build/check/runner $(SUITE)
 
-# The same public suites against the one file, made by either compiler.
+# The same public suites against the one file, made by either compiler; the crashes, which take
+# their time, once.
 AMALGAMATION_PARTS = \
 	'amalgamation, gcc=build/check/runner-amalgamation' \
-	'amalgamation, clang=build/clang/runner-amalgamation' \
+	'amalgamation, clang=build/clang/runner-amalgamation api contract hostile' \
 	'one file=sh tests/amalgamation/drop_in.sh build/check/amalgamation.o build/clang/amalgamation.o'
 
 .PHONY: check-amalgamation-made lint-made
@@ -148,6 +149,9 @@ check-tsan: PACKAGE_SET := check
 check-tsan: packages build/tsan/runner ## run the suites under the thread sanitizer
 	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0 \
 	TAKO_TEST_SANITIZER=thread build/tsan/runner $(SUITE)
+
+check-vm: all ## the sandbox under cgroup v2 and mixed, in virtual machines; takes minutes
+	@sh tests/vm/run.sh build
 
 check-install: all ## install into a temporary place, build against it, uninstall
 	@sh tests/support/install.sh
