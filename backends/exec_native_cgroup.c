@@ -230,7 +230,8 @@ static void cgroup_sweep(const char *parent)
     tako__identity(identity);
     snprintf(boot, sizeof(boot), "%.*s", (int)strcspn(identity, ":"), identity);
     while (list && (entry = readdir(list)) != NULL) {
-        if (sscanf(entry->d_name, "tako-%llu-%llu-%llu-%llu-", &pid_ns, &time_ns, &pid, &start) != 4)
+        if (sscanf(entry->d_name, "tako-%llu-%llu-%llu-%llu-", &pid_ns, &time_ns, &pid, &start) !=
+            4)
             continue;
         snprintf(identity, sizeof(identity), "%s:%llu-%llu:%llu:%llu", boot, pid_ns, time_ns, pid,
                  start);
@@ -339,8 +340,10 @@ static int cgroup_rate(const char *dir, bool above_host, char *why, size_t why_s
         return 0;
     }
     if (cgroup_is_occupied(dir)) {
-        snprintf(why, why_size, "%.50s has processes, so its children cannot have limits; move all "
-                 "of them to a group below it", dir);
+        snprintf(why, why_size,
+                 "%.50s has processes, so its children cannot have limits; move all "
+                 "of them to a group below it",
+                 dir);
         return 0;
     }
     for (i = 0; i < TAKO__LEN(cgroup_order); i++)
@@ -360,8 +363,7 @@ static void cgroup_enable_all(const char *dir)
 
     for (i = 0; i < TAKO__LEN(cgroup_order); i++) {
         snprintf(text, sizeof(text), "+%s", cgroup_controller[cgroup_order[i]]);
-        if (cgroup_offers(dir, text + 1) &&
-            !cgroup_lists(dir, "cgroup.subtree_control", text + 1))
+        if (cgroup_offers(dir, text + 1) && !cgroup_lists(dir, "cgroup.subtree_control", text + 1))
             cgroup_write_at(dir, "cgroup.subtree_control", text);
     }
 }
@@ -500,8 +502,8 @@ bool native_cgroups_refuse(struct native_cgroups *g, const tako_host *host, int 
 
 static bool cgroup_job_dir(char *out, const struct native_group *group, int which)
 {
-    return group->set->dir[which] && snprintf(out, CGROUP_PATH, "%s/%s", group->set->dir[which],
-                                              group->name) < CGROUP_PATH;
+    return group->set->dir[which] &&
+           snprintf(out, CGROUP_PATH, "%s/%s", group->set->dir[which], group->name) < CGROUP_PATH;
 }
 
 static int cgroup_limit(const struct native_group *group, int64_t memory_bytes, int pids,
@@ -518,8 +520,8 @@ static int cgroup_limit(const struct native_group *group, int64_t memory_bytes, 
             cgroup_write_at(dir, "memory.oom.group", "1");
         } else {
             error = cgroup_write_int(dir, "memory.limit_in_bytes", memory_bytes);
-            if (!error && cgroup_write_int(dir, "memory.memsw.limit_in_bytes", memory_bytes) ==
-                              EACCES)
+            if (!error &&
+                cgroup_write_int(dir, "memory.memsw.limit_in_bytes", memory_bytes) == EACCES)
                 error = EACCES;
         }
     }
@@ -536,9 +538,8 @@ static int cgroup_limit(const struct native_group *group, int64_t memory_bytes, 
     return error;
 }
 
-int native_group_make(struct native_group *group, const struct native_cgroups *set,
-                      uint64_t serial, int64_t memory_bytes, int pids, int cpu_percent,
-                      tako_error *err)
+int native_group_make(struct native_group *group, const struct native_cgroups *set, uint64_t serial,
+                      int64_t memory_bytes, int pids, int cpu_percent, tako_error *err)
 {
     char dir[CGROUP_PATH], procs[CGROUP_PATH + 16];
     int i, fd, error;

@@ -37,10 +37,11 @@ enum probe_layer {
 };
 
 static const char *const probe_name[NATIVE_LAYERS] = {
-    "user_namespace", "mount_namespace",  "pid_namespace", "network_namespace", "ipc_namespace",
-    "uts_namespace",  "cgroup_namespace", "root_filesystem", "proc",            "capabilities",
-    "no_new_privs",   "seccomp",          "landlock",      "session_keyring",   "memory_limit",
-    "pids_limit",     "cpu_limit",        "resource_limits"};
+    "user_namespace", "mount_namespace", "pid_namespace",    "network_namespace",
+    "ipc_namespace",  "uts_namespace",   "cgroup_namespace", "root_filesystem",
+    "proc",           "capabilities",    "no_new_privs",     "seccomp",
+    "landlock",       "session_keyring", "memory_limit",     "pids_limit",
+    "cpu_limit",      "resource_limits"};
 
 static const char *const probe_step[NATIVE_STEP_COUNT] = {
     [NATIVE_STEP_NONE] = "starting init",
@@ -86,7 +87,7 @@ const char *native_layer_name(int index)
 const char *native_step_text(int step)
 {
     return step >= 0 && step < NATIVE_STEP_COUNT && probe_step[step] ? probe_step[step]
-                                                                       : "setting up";
+                                                                     : "setting up";
 }
 
 static void probe_note(struct native *n, enum probe_layer layer, tako_layer_state state,
@@ -137,14 +138,13 @@ static int probe_once(struct native *n, int *step, int *error, tako_error *err)
             native_box_kill(&box);
             native_box_reap(&box);
             got = read(box.status[0], status, sizeof(status));
-            if (got == (ssize_t)sizeof(status[0]) * 2 &&
-                status[0].kind == NATIVE_STATUS_STARTED &&
+            if (got == (ssize_t)sizeof(status[0]) * 2 && status[0].kind == NATIVE_STATUS_STARTED &&
                 status[1].kind == NATIVE_STATUS_ENDED && status[1].wait_status == 0) {
                 *error = 0;
             } else if (got >= (ssize_t)sizeof(status[0])) {
                 got = status[0].kind == NATIVE_STATUS_STARTED ? 1 : 0;
                 *step = status[got].kind == NATIVE_STATUS_FAILED ? status[got].step
-                                                                  : NATIVE_STEP_SECCOMP;
+                                                                 : NATIVE_STEP_SECCOMP;
                 *error = status[got].kind == NATIVE_STATUS_FAILED ? status[got].error : EPROTO;
             } else if (*error == 0) {
                 *error = EPROTO;
@@ -169,16 +169,18 @@ static void probe_note_limits(struct native *n)
         {PROBE_CPU, NATIVE_CPU, TAKO_LAYER_OFF, "not limited"},
     };
     size_t i;
-    bool has, required = n->privileged || n->cgroup; /* a named group is meant to be used */
+    bool has, required;
 
     for (i = 0; i < TAKO__LEN(limits); i++) {
+        /* A group that was named is meant to be used; users are seldom given the CPU. */
+        required = n->privileged || (n->cgroup && limits[i].controller != NATIVE_CPU);
         has = n->cgroups.dir[limits[i].controller] != NULL;
         if (has)
             probe_note(n, limits[i].layer, TAKO_LAYER_ON, required, "%s",
                        n->cgroups.why[limits[i].controller]);
         else
-            probe_note(n, limits[i].layer, limits[i].without, required, "%s: %s",
-                       limits[i].instead, n->cgroups.why[limits[i].controller]);
+            probe_note(n, limits[i].layer, limits[i].without, required, "%s: %s", limits[i].instead,
+                       n->cgroups.why[limits[i].controller]);
     }
 }
 
@@ -189,7 +191,8 @@ static bool probe_give_up(struct native *n, int step, int error)
         n->use_keyring = false;
         probe_note(n, PROBE_KEYRING, TAKO_LAYER_OFF, false,
                    "the kernel or the container's policy refuses keyctl: %s; the filter keeps jobs "
-                   "from all key calls", strerror(error));
+                   "from all key calls",
+                   strerror(error));
         return true;
     }
     if (step == NATIVE_STEP_CGROUP_NS && n->use_cgroup_ns) {
@@ -249,8 +252,7 @@ static void probe_note_all(struct native *n)
     probe_note(n, PROBE_PROC, TAKO_LAYER_ON, false, "own processes only (subset=pid, hidepid)");
     probe_note(n, PROBE_CAPABILITIES, TAKO_LAYER_ON, true, "none, and an empty bounding set");
     probe_note(n, PROBE_NNP, TAKO_LAYER_ON, true, "set");
-    probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true, "%zu instructions, allow list",
-               n->n_insns);
+    probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true, "%zu instructions, allow list", n->n_insns);
     if (n->landlock_abi > 0)
         probe_note(n, PROBE_LANDLOCK, n->landlock_abi >= 6 ? TAKO_LAYER_ON : TAKO_LAYER_WEAKER,
                    true, "ABI %d%s", n->landlock_abi,

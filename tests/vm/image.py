@@ -1,7 +1,7 @@
 """image.py - makes a root file system for run.sh's machines from the programs of this one: a
 compressed cpio archive that the kernel unpacks at boot.
 
-Usage: image.py PATH-OF-TAKO OUT
+Usage: image.py OUT PROGRAM...
 SPDX-License-Identifier: MIT"""
 import glob
 import gzip
@@ -60,7 +60,7 @@ class Archive:
             self.copy(library)
 
 
-def main(tako, out):
+def main(out, *programs):
     with gzip.open(out, "wb", compresslevel=1) as file:
         archive = Archive(file)
         for name in ("bin", "lib", "lib64", "sbin"):
@@ -78,9 +78,10 @@ def main(tako, out):
         for path in glob.glob("/usr/lib/%s/**/__pycache__/*.pyc" % version, recursive=True):
             if not UNUSED.search(path):
                 archive.copy(path)
-        with open(tako, "rb") as program:
-            archive.add("usr/bin/tako", 0o100755, program.read())
-        archive.libraries(tako)
+        for path in programs:
+            with open(path, "rb") as program:
+                archive.add("usr/bin/" + os.path.basename(path), 0o100755, program.read())
+            archive.libraries(path)
         for name, mode in (("init", 0o100755), ("checks.py", 0o100644)):
             with open(os.path.join(HERE, name), "rb") as script:
                 archive.add(name, mode, script.read())

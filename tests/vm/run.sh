@@ -3,32 +3,37 @@
 # version 2 only, laid out as systemd does it, and version 1 and 2 mixed. Runs as root, as a user
 # with a delegated group and as one without; checks.py says what must hold.
 #
-# Usage: run.sh PATH-OF-TAKO (default build/tako). Builds an image from this machine's own
-# programs, boots it once per layout, prints what failed and "N passed, N failed".
-# Needs qemu-system-x86_64 (KVM is used when there), python3 in /usr/bin, and a kernel:
+# Usage: run.sh [BUILD], a directory with tako and libtako.a, by default build. Makes an image from
+# this machine's own programs, boots it once per layout, prints what failed and
+# "N passed, N failed". Leaves nothing behind. Takes ten minutes without KVM.
+# Needs qemu-system-x86_64 (KVM is used when there), cc, python3 in /usr/bin, and a kernel:
 #   KERNEL=PATH    a bzImage that runs without modules; default: Debian's for clouds is fetched
 #                  with apt-get download, and not installed
 #   LAYOUTS="..."  of v2 and hybrid; default both
 #   VERBOSE=1      show the machines' consoles
-# Takes a few minutes without KVM. Leaves nothing behind.
 # SPDX-License-Identifier: MIT
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
-tako=${1:-$here/../../build/tako}
-[ -x "$tako" ] || { echo "$tako: no program" >&2; exit 2; }
+top=$here/../..
+build=${1:-$top/build}
+[ -x "$build/tako" ] || { echo "$build/tako: no program" >&2; exit 2; }
 command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is missing" >&2; exit 2; }
 dir=$(mktemp -d "${TMPDIR:-/tmp}/tako-vm-XXXXXX") || exit 2
-trap 'rm -rf "$dir"' EXIT
+machine=
+trap '[ -z "$machine" ] || kill "$machine"; rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
 
 if [ -z "${KERNEL:-}" ]; then
-    package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-\)/\1/p')
+    package=$(apt-cache depends linux-image-cloud-amd64 |
+        sed -n 's/.*Depends: \(linux-image-\)/\1/p')
     (cd "$dir" && apt-get -q download $package >apt.log 2>&1 && dpkg -x "$package"_*.deb kernel) ||
         { cat "$dir/apt.log" >&2; echo "no kernel: set KERNEL=PATH" >&2; exit 2; }
     KERNEL=$(echo "$dir"/kernel/boot/vmlinuz-*)
 fi
-/usr/bin/python3 "$here/image.py" "$tako" "$dir/image" || exit 2
+${CC:-cc} -I"$top" -o "$dir/named" "$here/named.c" "$build/libtako.a" \
+    -lsqlite3 -lcjson -lseccomp -lpthread || exit 2
+/usr/bin/python3 "$here/image.py" "$dir/image" "$build/tako" "$dir/named" || exit 2
 
 accel="-machine q35,accel=tcg -cpu max"
 [ -w /dev/kvm ] && accel="-machine q35,accel=kvm -cpu host"
@@ -38,7 +43,10 @@ for layout in ${LAYOUTS:-v2 hybrid}; do
     # shellcheck disable=SC2086 # $accel is words
     timeout 900 qemu-system-x86_64 $accel -smp 2 -m 1024 -nodefaults -display none -no-reboot \
         -serial "file:$dir/$layout" -kernel "$KERNEL" -initrd "$dir/image" \
-        -append "console=ttyS0 quiet panic=-1 tako.layout=$layout"
+        -append "console=ttyS0 quiet panic=-1 tako.layout=$layout" &
+    machine=$!
+    wait "$machine"
+    machine=
     tr -d '\r' <"$dir/$layout" >"$dir/console"
     if [ -n "${VERBOSE:-}" ]; then
         cat "$dir/console"
