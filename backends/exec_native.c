@@ -35,22 +35,29 @@ struct run {
 
 /* ---- open, close, report --------------------------------------------------------------------- */
 
-static void native_close(void *self)
+void native_forget(struct native *n)
 {
-    struct native *n = self;
     int i;
 
-    if (!n)
-        return;
-    for (i = 0; i < NATIVE_SLOTS; i++)
-        if (n->prepared)
-            tako__close_fd(&n->slot_userns[i]);
+    for (i = 0; n->prepared && i < NATIVE_SLOTS; i++)
+        tako__close_fd(&n->slot_userns[i]);
     tako__close_fd(&n->init_fd);
-    tako__close_fd(&n->null_fd);
     native_cgroups_close(&n->cgroups, &n->host);
     native_view_free(&n->view, &n->host);
     tako__free(&n->host, n->bpf);
     tako__free(&n->host, n->isolation);
+    n->bpf = NULL;
+    n->isolation = NULL;
+    n->prepared = n->usable = false;
+}
+
+static void native_close(void *self)
+{
+    struct native *n = self;
+
+    if (!n)
+        return;
+    native_forget(n);
     tako__free(&n->host, n->rootfs);
     tako__free(&n->host, n->interpreter);
     tako__free(&n->host, n->cgroup);
@@ -83,7 +90,7 @@ static int native_open(void **self, const tako_host *host, const tako_options *o
     if (!n)
         return tako__nomem(err);
     n->host = *host;
-    n->init_fd = n->null_fd = -1;
+    n->init_fd = -1;
     n->security = opts->security;
     pthread_mutex_init(&n->first, NULL);
     pthread_mutex_init(&n->lock, NULL);

@@ -245,7 +245,7 @@ struct native {
     char refusal[TAKO_ERROR_SIZE]; /* why jobs cannot be run, when prepared but not usable */
     bool privileged;               /* a root host: namespaces without a user namespace around them,
                                       and the job enters one of its own last */
-    int init_fd, null_fd;
+    int init_fd;
     void *bpf;
     size_t n_insns;
     struct native_view view;
@@ -301,6 +301,8 @@ TAKO_PRIVATE void native_box_release(struct native_box *box);
 /* Finds out what this host can do by doing it once; fills the layers. Called with both locks held;
  * releases n->lock in between. */
 TAKO_PRIVATE int native_probe(struct native *n, tako_error *err);
+/* Back to how it was before the probe. */
+TAKO_PRIVATE void native_forget(struct native *n);
 TAKO_PRIVATE const char *native_layer_name(int index);
 /* What was tried at a step, as words for an error message. */
 TAKO_PRIVATE const char *native_step_text(int step);

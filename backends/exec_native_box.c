@@ -96,7 +96,7 @@ static int box_landlock(struct native_box *box, tako_error *err)
         return TAKO_OK;
     fd = syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
     if (fd < 0)
-        return tako__fail_errno(err, TAKO_EEXEC, errno, "creating a Landlock ruleset");
+        return tako__fail_errno(err, TAKO_ESYS, errno, "creating a Landlock ruleset");
     box->landlock_fd = (int)fd;
     if (box_lift(&box->landlock_fd) < 0)
         return tako__fail_errno(err, TAKO_ESYS, errno, "moving a descriptor");

@@ -556,14 +556,14 @@ int native_group_make(struct native_group *group, const struct native_cgroups *s
         if (fd < 0) {
             error = error ? error : errno;
             native_group_remove(group);
-            return tako__fail_errno(err, TAKO_EEXEC, error, "creating the job's cgroup %s", dir);
+            return tako__fail_errno(err, TAKO_ESYS, error, "creating the job's cgroup %s", dir);
         }
         group->procs_fd[group->n_procs++] = fd;
     }
     error = cgroup_limit(group, memory_bytes, pids, cpu_percent);
     if (error) {
         native_group_remove(group);
-        return tako__fail_errno(err, TAKO_EEXEC, error, "setting the limits of the job's cgroup");
+        return tako__fail_errno(err, TAKO_ESYS, error, "setting the limits of the job's cgroup");
     }
     return TAKO_OK;
 }

@@ -15,6 +15,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+/* Host ids for jobs lie in here, above every range in use by convention (systemd, UIDS-GIDS). */
+#define PROBE_UID_FIRST 0x70000000u
+#define PROBE_UID_LAST 0x77fffffeu
+
 enum probe_layer {
     PROBE_USER_NS,
     PROBE_MOUNT_NS,
@@ -104,16 +108,37 @@ static void probe_note(struct native *n, enum probe_layer layer, tako_layer_stat
     va_end(args);
 }
 
+/* Inside a user namespace (a rootless container) root's map may lack the ids that jobs get. */
+static bool probe_maps_ids(void)
+{
+    char map[4096];
+    const char *at = map;
+    unsigned long long inside, outside, count;
+
+    if (tako__read_small("/proc/self/uid_map", map, sizeof(map)) < 0)
+        return false;
+    while (sscanf(at, "%llu %llu %llu", &inside, &outside, &count) == 3) {
+        if (inside <= PROBE_UID_FIRST && inside + count > PROBE_UID_LAST)
+            return true;
+        at = strchr(at, '\n');
+        if (!at)
+            break;
+        at++;
+    }
+    return false;
+}
+
 /* A root host has the capabilities to set ids and mounts without a user namespace. */
 static bool probe_privileged(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
     uint32_t needed = (1u << CAP_SYS_ADMIN) | (1u << CAP_SETUID) | (1u << CAP_SETGID) |
-                      (1u << CAP_SETPCAP);
+                      (1u << CAP_SETPCAP) | (1u << CAP_KILL) | (1u << CAP_DAC_OVERRIDE) |
+                      (1u << CAP_FOWNER);
 
     return geteuid() == 0 && syscall(SYS_capget, &header, data) == 0 &&
-           (data[0].effective & needed) == needed;
+           (data[0].effective & needed) == needed && probe_maps_ids();
 }
 
 /* One dry run; 0 when every step succeeded. */
@@ -133,8 +158,11 @@ static int probe_once(struct native *n, int *step, int *error, tako_error *err)
         if (native_box_spawn(&box, step, error) == 0) {
             watch.fd = box.pidfd;
             watch.events = POLLIN;
-            if (poll(&watch, 1, 10000) <= 0)
+            while ((rc = poll(&watch, 1, 10000)) < 0 && errno == EINTR)
+                ;
+            if (rc <= 0)
                 *error = ETIMEDOUT;
+            rc = TAKO_OK;
             native_box_kill(&box);
             native_box_reap(&box);
             got = read(box.status[0], status, sizeof(status));
@@ -280,11 +308,7 @@ static int probe_prepare(struct native *n, tako_error *err)
         n->slot_userns[i] = -1;
     n->landlock_abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1); /* VERSION */
     rc = tako__random(&n->uid_base, sizeof(n->uid_base), err);
-    /* Above every range in use by convention (systemd's UIDS-GIDS: nothing from here on). */
-    n->uid_base = 0x70000000u + (n->uid_base & 0x0ffffc00u) / 2;
-    n->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (rc == TAKO_OK && n->null_fd < 0)
-        rc = tako__fail_errno(err, TAKO_ESYS, errno, "opening /dev/null");
+    n->uid_base = PROBE_UID_FIRST + n->uid_base % (PROBE_UID_LAST - PROBE_UID_FIRST - NATIVE_SLOTS);
     if (rc != TAKO_OK || (rc = native_init_image(&n->init_fd, err)) != TAKO_OK ||
         (rc = native_seccomp_make(&n->host, &n->bpf, &n->n_insns, err)) != TAKO_OK ||
         (rc = native_view_make(&n->view, &n->host, n->rootfs, err)) != TAKO_OK ||
@@ -329,10 +353,15 @@ static void probe_judge(struct native *n)
         }
 }
 
+static bool probe_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 int native_probe(struct native *n, tako_error *err)
 {
     tako_error why;
-    int step, error, rc;
+    int step = NATIVE_STEP_NONE, error = 0, rc;
 
     if (n->prepared)
         return TAKO_OK;
@@ -352,6 +381,13 @@ int native_probe(struct native *n, tako_error *err)
                 rc = probe_once(n, &step, &error, &why);
             while (rc == TAKO_OK && error != 0 && probe_give_up(n, step, error));
         }
+    }
+    if (rc == TAKO_ENOMEM || probe_shortage(rc == TAKO_OK ? error : why.os_errno)) {
+        native_forget(n); /* says nothing of what this host can do: probed again next time */
+        if (rc == TAKO_OK)
+            return tako__fail_errno(err, TAKO_ESYS, error, "trying the sandbox out: %s",
+                                    native_step_text(step));
+        return tako__fail(err, rc, "trying the sandbox out: %s", why.message);
     }
     n->usable = rc == TAKO_OK && error == 0;
     if (rc != TAKO_OK)

@@ -562,6 +562,66 @@ START_TEST(ends_race_with_cancels_and_deadlines_as_user)
 }
 END_TEST
 
+START_TEST(a_shortage_while_probing_is_not_held_against_the_host)
+{
+    tako_options opts = TAKO_OPTIONS_INIT;
+    struct rlimit limit, tight;
+    tako_error err;
+    tako *t = NULL;
+    int next;
+
+    if (!attack_possible())
+        return;
+    ck_assert_int_eq(tako_open(&t, &opts, &err), TAKO_OK);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    next = dup(0);
+    close(next);
+    tight = limit;
+    tight.rlim_cur = (rlim_t)next + 6;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    ck_assert_int_ne(tako_isolation(t, sandbox_any_layer, NULL, &err), TAKO_OK);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_msg(tako_isolation(t, sandbox_any_layer, NULL, &err) == TAKO_OK, "%s", err.message);
+    tako_close(t);
+}
+END_TEST
+
+/* ---- the root of a rootless container ---- */
+
+static void attack_write(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    ck_assert_msg(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s", path);
+    close(fd);
+}
+
+START_TEST(the_root_of_a_user_namespace_runs_jobs)
+{
+    int status;
+    pid_t pid;
+
+    if (!attack_possible())
+        return;
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        char uid_map[48], gid_map[48];
+
+        snprintf(uid_map, sizeof(uid_map), "0 %u 1", (unsigned)getuid());
+        snprintf(gid_map, sizeof(gid_map), "0 %u 1", (unsigned)getgid());
+        ck_assert_int_eq(unshare(CLONE_NEWUSER), 0);
+        attack_write("/proc/self/setgroups", "deny");
+        attack_write("/proc/self/uid_map", uid_map);
+        attack_write("/proc/self/gid_map", gid_map);
+        sandbox_prints("import os; print(os.getuid())", "1000\n");
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* ---- */
 
 Suite *suite_attacks(void)
@@ -585,6 +645,8 @@ Suite *suite_attacks(void)
     tcase_add_test(c, what_is_shared_with_the_host_is_out_of_reach_as_root);
     tcase_add_test(c, what_is_shared_with_the_host_is_out_of_reach_as_user);
     tcase_add_test(c, a_job_leaves_nothing_on_its_stdin_for_the_next);
+    tcase_add_test(c, a_shortage_while_probing_is_not_held_against_the_host);
+    tcase_add_test(c, the_root_of_a_user_namespace_runs_jobs);
     tcase_add_test(c, ends_race_with_cancels_and_deadlines_as_root);
     tcase_add_test(c, ends_race_with_cancels_and_deadlines_as_user);
     suite_add_tcase(s, c);
