@@ -100,18 +100,18 @@ TAKO_API int tako_has(const char *feature);
 
 typedef enum tako_result {
     TAKO_OK = 0,
-    TAKO_EINVAL = -1,       /* the caller broke a rule of this header */
-    TAKO_ENOMEM = -2,       /* the allocator returned NULL */
-    TAKO_ENOTFOUND = -3,    /* no such job, artifact, job type or blob */
-    TAKO_ECONFLICT = -4,    /* the id or name exists already */
-    TAKO_ESTATE = -5,       /* not possible in the present state of the job or engine */
-    TAKO_EFULL = -6,        /* a configured limit was reached; try again later */
-    TAKO_ETIMEDOUT = -7,    /* the time given to the call is over; nothing was changed */
-    TAKO_ESTORE = -8,       /* the store failed; the message has the store's own words */
-    TAKO_EEXEC = -9,        /* the executor cannot run jobs here; the message says why */
+    TAKO_EINVAL = -1,        /* the caller broke a rule of this header */
+    TAKO_ENOMEM = -2,        /* the allocator returned NULL */
+    TAKO_ENOTFOUND = -3,     /* no such job, artifact, job type or blob */
+    TAKO_ECONFLICT = -4,     /* the id or name exists already */
+    TAKO_ESTATE = -5,        /* not possible in the present state of the job or engine */
+    TAKO_EFULL = -6,         /* a configured limit was reached; try again later */
+    TAKO_ETIMEDOUT = -7,     /* the time given to the call is over; nothing was changed */
+    TAKO_ESTORE = -8,        /* the store failed; the message has the store's own words */
+    TAKO_EEXEC = -9,         /* the executor cannot run jobs here; the message says why */
     TAKO_EUNSUPPORTED = -10, /* left out at compile time, or the kernel lacks it */
-    TAKO_ESYS = -11,        /* a system call failed; see os_errno */
-    TAKO_EINTERNAL = -12    /* a bug in Tako; please report it */
+    TAKO_ESYS = -11,         /* a system call failed; see os_errno */
+    TAKO_EINTERNAL = -12     /* a bug in Tako; please report it */
 } tako_result;
 
 #define TAKO_ERROR_SIZE 512
@@ -176,14 +176,14 @@ TAKO_API int tako_status_terminal(tako_status status);
 
 /* Why an attempt ended, from kernel facts. The status is derived from it. */
 typedef enum tako_verdict {
-    TAKO_VERDICT_NONE = 0,     /* no attempt has ended yet */
-    TAKO_VERDICT_EXIT = 1,     /* the program ended by itself; see the exit code */
-    TAKO_VERDICT_SIGNAL = 2,   /* a signal that Tako did not send ended it */
-    TAKO_VERDICT_WALL = 3,     /* killed at the wall-clock limit */
-    TAKO_VERDICT_OOM = 4,      /* the kernel (or the memory rlimit) stopped it at its limit */
-    TAKO_VERDICT_CANCELLED = 5,/* killed because the host asked for it */
-    TAKO_VERDICT_SETUP = 6,    /* the sandbox could not be made; the code never started */
-    TAKO_VERDICT_LOST = 7      /* the node died while it ran */
+    TAKO_VERDICT_NONE = 0,      /* no attempt has ended yet */
+    TAKO_VERDICT_EXIT = 1,      /* the program ended by itself; see the exit code */
+    TAKO_VERDICT_SIGNAL = 2,    /* a signal that Tako did not send ended it */
+    TAKO_VERDICT_WALL = 3,      /* killed at the wall-clock limit */
+    TAKO_VERDICT_OOM = 4,       /* the kernel (or the memory rlimit) stopped it at its limit */
+    TAKO_VERDICT_CANCELLED = 5, /* killed because the host asked for it */
+    TAKO_VERDICT_SETUP = 6,     /* the sandbox could not be made; the code never started */
+    TAKO_VERDICT_LOST = 7       /* the node died while it ran */
 } tako_verdict;
 
 /* "none", "exit", "signal", "wall_timeout", "oom", "cancelled", "setup_error", "lost". */
@@ -223,22 +223,22 @@ typedef void tako_output_fn(void *ctx, const char *id, int stream, const void *d
 
 typedef struct tako_options {
     size_t size;
-    const char *store;  /* "sqlite:PATH" or "sqlite::memory:"; NULL = "sqlite::memory:". The
+    const char *store;       /* "sqlite:PATH" or "sqlite::memory:"; NULL = "sqlite::memory:". The
                            part before the first colon picks the store, see `stores` */
-    int workers;        /* threads that run jobs, 0-1024. 0 = none: the host drives the
+    int workers;             /* threads that run jobs, 0-1024. 0 = none: the host drives the
                            engine with tako_step(). INIT gives 4 */
-    int64_t max_queued; /* submits are refused with TAKO_EFULL while this many jobs wait;
+    int64_t max_queued;      /* submits are refused with TAKO_EFULL while this many jobs wait;
                            0 = no limit. Counted per node, cheaply: other nodes of the same
                            store are seen with a delay of up to a second */
-    tako_security security;    /* INIT gives TAKO_STRICT */
-    const char *rootfs;        /* directory whose content the jobs see as /, read-only;
+    tako_security security;  /* INIT gives TAKO_STRICT */
+    const char *rootfs;      /* directory whose content the jobs see as /, read-only;
                                   NULL = the host's /usr and the few files of /etc it needs */
-    const char *interpreter;   /* absolute path inside that root; NULL = /usr/bin/python3 */
-    const char *cgroup;        /* a cgroup (v2) or a path below each v1 hierarchy where Tako
+    const char *interpreter; /* absolute path inside that root; NULL = /usr/bin/python3 */
+    const char *cgroup;      /* a cgroup (v2) or a path below each v1 hierarchy where Tako
                                   may create groups; NULL = beside or below the host's own */
-    int64_t lease_ms;          /* a node that has not been heard of for this long is dead and
+    int64_t lease_ms;        /* a node that has not been heard of for this long is dead and
                                   its running jobs are recovered; 1000-3600000. INIT: 15000 */
-    int max_deaths;            /* a job that was running at this many node deaths is failed as
+    int max_deaths;          /* a job that was running at this many node deaths is failed as
                                   `interrupted`; 1-100. INIT: 3 */
     const tako_store_ops *const *stores; /* the host's own stores, NULL-terminated, searched
                                   by scheme before the built-in ones; NULL = none */
@@ -252,10 +252,10 @@ typedef struct tako_options {
     void *output_ctx;
 } tako_options;
 
-#define TAKO_OPTIONS_INIT                                                                       \
-    {                                                                                           \
-        sizeof(tako_options), NULL, 4, 0, TAKO_STRICT, NULL, NULL, NULL, 15000, 3, NULL,        \
-            {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL, NULL, NULL                      \
+#define TAKO_OPTIONS_INIT                                                                \
+    {                                                                                    \
+        sizeof(tako_options), NULL, 4, 0, TAKO_STRICT, NULL, NULL, NULL, 15000, 3, NULL, \
+            {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL, NULL, NULL               \
     }
 
 /* Opens the store (creating or migrating it) and takes back jobs of dead nodes of this
@@ -293,19 +293,19 @@ TAKO_API void tako_close(tako *t);
 
 /* ---- work ----------------------------------------------------------------------------- */
 
-#define TAKO_CODE_MAX 102400              /* bytes of code */
-#define TAKO_INPUT_MAX 1048576            /* bytes of input JSON */
-#define TAKO_INPUT_DEPTH_MAX 128          /* nesting of input JSON */
-#define TAKO_FILES_MAX 64                 /* input files of one job */
-#define TAKO_FILE_BYTES_MAX 52428800      /* all input files of one job together */
-#define TAKO_TIMEOUT_MAX_MS 86400000      /* one day */
-#define TAKO_MEMORY_MIN 67108864          /* 64 MiB */
-#define TAKO_MEMORY_MAX 34359738368       /* 32 GiB */
-#define TAKO_OUTPUT_CAP 65536             /* bytes kept of stdout, and of stderr */
-#define TAKO_ARTIFACT_MAX 10485760        /* bytes of one artifact */
-#define TAKO_ARTIFACTS_MAX 52428800       /* bytes of all artifacts of one job */
-#define TAKO_ARTIFACT_COUNT_MAX 256       /* artifacts of one job */
-#define TAKO_SUBMIT_MANY_MAX 10000        /* jobs in one tako_submit_many */
+#define TAKO_CODE_MAX 102400         /* bytes of code */
+#define TAKO_INPUT_MAX 1048576       /* bytes of input JSON */
+#define TAKO_INPUT_DEPTH_MAX 128     /* nesting of input JSON */
+#define TAKO_FILES_MAX 64            /* input files of one job */
+#define TAKO_FILE_BYTES_MAX 52428800 /* all input files of one job together */
+#define TAKO_TIMEOUT_MAX_MS 86400000 /* one day */
+#define TAKO_MEMORY_MIN 67108864     /* 64 MiB */
+#define TAKO_MEMORY_MAX 34359738368  /* 32 GiB */
+#define TAKO_OUTPUT_CAP 65536        /* bytes kept of stdout, and of stderr */
+#define TAKO_ARTIFACT_MAX 10485760   /* bytes of one artifact */
+#define TAKO_ARTIFACTS_MAX 52428800  /* bytes of all artifacts of one job */
+#define TAKO_ARTIFACT_COUNT_MAX 256  /* artifacts of one job */
+#define TAKO_SUBMIT_MANY_MAX 10000   /* jobs in one tako_submit_many */
 
 /* A file placed at /input/NAME. The name has 1-255 bytes of UTF-8, no '/' or '\', no control
  * characters, does not begin with '.', and is not data.json or _requirements.txt. */
@@ -327,18 +327,18 @@ typedef struct tako_job {
     size_t input_len;       /* 0 = strlen(input) */
     const tako_file *files; /* input files, or NULL */
     size_t n_files;
-    int64_t timeout_ms;     /* wall time of the run, 1-TAKO_TIMEOUT_MAX_MS; 0 = 30000. A handler
+    int64_t timeout_ms;   /* wall time of the run, 1-TAKO_TIMEOUT_MAX_MS; 0 = 30000. A handler
                                is asked to stop then (tako_call_cancelled), it cannot be killed */
-    int64_t memory_bytes;   /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = 512 MiB. Without effect on
+    int64_t memory_bytes; /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = 512 MiB. Without effect on
                                handlers */
-    int priority;           /* -100..100, higher runs first; equal ones in order of submission */
-    int64_t run_at_ms;      /* not before this instant, Unix milliseconds; 0 = now */
+    int priority;         /* -100..100, higher runs first; equal ones in order of submission */
+    int64_t run_at_ms;    /* not before this instant, Unix milliseconds; 0 = now */
     const char *correlation_id; /* 1-64 visible ASCII characters, or NULL */
     const char *client_ip;      /* up to 45 characters, stored as given, or NULL */
 } tako_job;
 
-#define TAKO_JOB_INIT \
-    {                 \
+#define TAKO_JOB_INIT                                                             \
+    {                                                                             \
         sizeof(tako_job), NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL \
     }
 
@@ -375,16 +375,19 @@ TAKO_API int tako_cancel(tako *t, const char *id, tako_error *err);
 
 typedef struct tako_filter {
     size_t size;
-    unsigned statuses;  /* bit set of TAKO_STATUS_BIT(status); 0 = all */
-    const char *type;   /* exact name, or NULL */
-    int64_t since_us;   /* created at or after, Unix microseconds; 0 = all */
-    int64_t before_us;  /* created before; 0 = all */
-    const char *after;  /* cursor: the id of the last record of the previous page, or NULL */
-    int limit;          /* 1-1000; 0 = 100 */
+    unsigned statuses; /* bit set of TAKO_STATUS_BIT(status); 0 = all */
+    const char *type;  /* exact name, or NULL */
+    int64_t since_us;  /* created at or after, Unix microseconds; 0 = all */
+    int64_t before_us; /* created before; 0 = all */
+    const char *after; /* cursor: the id of the last record of the previous page, or NULL */
+    int limit;         /* 1-1000; 0 = 100 */
 } tako_filter;
 
 #define TAKO_STATUS_BIT(status) (1u << (unsigned)(status))
-#define TAKO_FILTER_INIT {sizeof(tako_filter), 0, NULL, 0, 0, NULL, 0}
+#define TAKO_FILTER_INIT                            \
+    {                                               \
+        sizeof(tako_filter), 0, NULL, 0, 0, NULL, 0 \
+    }
 
 /* Called for each record, newest first; the record is lent for the call. Non-zero stops the
  * listing and becomes the result of tako_list. */
@@ -405,16 +408,16 @@ TAKO_API const char *tako_record_type(const tako_record *rec);
 TAKO_API tako_status tako_record_status(const tako_record *rec);
 TAKO_API tako_verdict tako_record_verdict(const tako_record *rec);
 TAKO_API int tako_record_priority(const tako_record *rec);
-TAKO_API int tako_record_attempt(const tako_record *rec);  /* 0 until first claimed */
-TAKO_API int tako_record_deaths(const tako_record *rec);   /* node deaths while it ran */
+TAKO_API int tako_record_attempt(const tako_record *rec);      /* 0 until first claimed */
+TAKO_API int tako_record_deaths(const tako_record *rec);       /* node deaths while it ran */
 TAKO_API const char *tako_record_node(const tako_record *rec); /* last node to run it, or "" */
 TAKO_API int64_t tako_record_created_us(const tako_record *rec);
 TAKO_API int64_t tako_record_run_at_us(const tako_record *rec);
 TAKO_API int64_t tako_record_started_us(const tako_record *rec);
 TAKO_API int64_t tako_record_ended_us(const tako_record *rec);
 TAKO_API int64_t tako_record_duration_ms(const tako_record *rec); /* -1 until it ended */
-TAKO_API int tako_record_exit_code(const tako_record *rec); /* 0-255; -1 = none */
-TAKO_API int tako_record_signal(const tako_record *rec);    /* signal that ended it, or 0 */
+TAKO_API int tako_record_exit_code(const tako_record *rec);       /* 0-255; -1 = none */
+TAKO_API int tako_record_signal(const tako_record *rec);          /* signal that ended it, or 0 */
 TAKO_API const char *tako_record_stdout(const tako_record *rec, size_t *len); /* never NULL */
 TAKO_API const char *tako_record_stderr(const tako_record *rec, size_t *len); /* never NULL */
 TAKO_API int tako_record_stdout_truncated(const tako_record *rec);
@@ -428,21 +431,21 @@ TAKO_API const char *tako_record_output_note(const tako_record *rec);   /* or NU
 TAKO_API const char *tako_record_error_type(const tako_record *rec);    /* or NULL */
 TAKO_API const char *tako_record_error_message(const tako_record *rec); /* or NULL */
 TAKO_API const char *tako_record_error_phase(const tako_record *rec);   /* or NULL */
-TAKO_API int64_t tako_record_wall_us(const tako_record *rec);    /* of the run itself; -1 */
-TAKO_API int64_t tako_record_cpu_us(const tako_record *rec);     /* user + system; -1 */
-TAKO_API int64_t tako_record_peak_bytes(const tako_record *rec); /* peak memory; -1 */
-TAKO_API const char *tako_record_runtime(const tako_record *rec);   /* "native", "handler"; or NULL */
+TAKO_API int64_t tako_record_wall_us(const tako_record *rec);           /* of the run itself; -1 */
+TAKO_API int64_t tako_record_cpu_us(const tako_record *rec);            /* user + system; -1 */
+TAKO_API int64_t tako_record_peak_bytes(const tako_record *rec);        /* peak memory; -1 */
+TAKO_API const char *tako_record_runtime(const tako_record *rec); /* "native", "handler"; or NULL */
 /* What was in force, as a JSON object {layer: "on" | "weaker: why" | "off: why"}; or NULL. */
 TAKO_API const char *tako_record_isolation(const tako_record *rec);
 TAKO_API const char *tako_record_correlation_id(const tako_record *rec); /* or NULL */
 TAKO_API const char *tako_record_client_ip(const tako_record *rec);      /* or NULL */
-TAKO_API const char *tako_record_code_hash(const tako_record *rec);  /* 64 hex, or NULL */
-TAKO_API const char *tako_record_input_hash(const tako_record *rec); /* 64 hex, or NULL */
+TAKO_API const char *tako_record_code_hash(const tako_record *rec);      /* 64 hex, or NULL */
+TAKO_API const char *tako_record_input_hash(const tako_record *rec);     /* 64 hex, or NULL */
 
 /* A file the job left (kind 0, artifacts), was given (kind 1, input files), or left but which
  * was not taken (kind 2, rejected: `reason` says why, sha256 is NULL). */
 typedef struct tako_artifact {
-    const char *name;   /* UTF-8; other bytes of a rejected name are shown as U+FFFD */
+    const char *name; /* UTF-8; other bytes of a rejected name are shown as U+FFFD */
     int64_t bytes;
     const char *sha256; /* 64 hex */
     const char *reason; /* NULL unless rejected */
@@ -511,19 +514,26 @@ typedef struct tako_stats {
     int64_t submitted; /* by this engine since it was opened, and so are the following */
     int64_t claimed;
     int64_t finished;
-    int64_t commits;   /* transactions that wrote: with a file store, one fsync each */
-    int64_t wakeups;   /* times the engine's thread woke: stands still when idle */
+    int64_t commits; /* transactions that wrote: with a file store, one fsync each */
+    int64_t wakeups; /* times the engine's thread woke: stands still when idle */
 } tako_stats;
-#define TAKO_STATS_INIT {sizeof(tako_stats), 0, 0, 0, 0, 0, 0, 0}
+#define TAKO_STATS_INIT                         \
+    {                                           \
+        sizeof(tako_stats), 0, 0, 0, 0, 0, 0, 0 \
+    }
 TAKO_API int tako_get_stats(tako *t, tako_stats *out, tako_error *err);
 
 /* One layer of the native sandbox on this node. */
-typedef enum tako_layer_state { TAKO_LAYER_OFF = 0, TAKO_LAYER_WEAKER = 1, TAKO_LAYER_ON = 2 } tako_layer_state;
+typedef enum tako_layer_state {
+    TAKO_LAYER_OFF = 0,
+    TAKO_LAYER_WEAKER = 1,
+    TAKO_LAYER_ON = 2
+} tako_layer_state;
 typedef struct tako_layer {
-    const char *name;       /* "user_namespace", "seccomp", "memory_limit", ... */
+    const char *name; /* "user_namespace", "seccomp", "memory_limit", ... */
     tako_layer_state state;
-    int required;           /* 1: strict mode refuses to run without it */
-    const char *detail;     /* how it is done, or why it is weaker or off, and the remedy */
+    int required;       /* 1: strict mode refuses to run without it */
+    const char *detail; /* how it is done, or why it is weaker or off, and the remedy */
 } tako_layer;
 typedef int tako_layer_fn(void *ctx, const tako_layer *layer);
 
@@ -550,29 +560,29 @@ TAKO_API int tako_isolation(tako *t, tako_layer_fn *each, void *ctx, tako_error 
 
 typedef struct tako_host { /* what a store may use of its engine */
     size_t size;
-    tako_allocator alloc;  /* realloc is never NULL here */
-    tako_clock clock;      /* now_us is never NULL here */
-    tako_log_fn *log;      /* may be NULL */
+    tako_allocator alloc; /* realloc is never NULL here */
+    tako_clock clock;     /* now_us is never NULL here */
+    tako_log_fn *log;     /* may be NULL */
     void *log_ctx;
 } tako_host;
 
 typedef struct tako_row { /* one execution, as a store keeps it */
     size_t size;
-    const char *id;       /* primary key, at most 64 bytes */
+    const char *id; /* primary key, at most 64 bytes */
     const char *type;
     tako_status status;
     int priority;
-    int attempt;          /* raised by claim */
+    int attempt; /* raised by claim */
     int deaths;
     int cancel_requested; /* set by cancel on a running row */
     const char *node;     /* the node that runs or last ran it, or "" */
     int64_t created_us;
-    int64_t run_at_us;    /* claimable from then on */
-    int64_t started_us;   /* set by claim; 0 before */
-    int64_t ended_us;     /* 0 until terminal */
-    const char *spec;     /* JSON text: all else that was asked. Written once, by insert */
+    int64_t run_at_us;  /* claimable from then on */
+    int64_t started_us; /* set by claim; 0 before */
+    int64_t ended_us;   /* 0 until terminal */
+    const char *spec;   /* JSON text: all else that was asked. Written once, by insert */
     size_t spec_len;
-    const char *result;   /* JSON text: all else that came out, or NULL. Written by finish */
+    const char *result; /* JSON text: all else that came out, or NULL. Written by finish */
     size_t result_len;
 } tako_row;
 typedef int tako_row_fn(void *ctx, const tako_row *row); /* non-zero stops; it is returned */
@@ -588,7 +598,7 @@ typedef struct tako_claim {
     const char *node;
     const char *const *types; /* NULL-terminated: only jobs of these types */
     size_t limit;
-    int64_t now_us;           /* becomes started_us; rows with run_at_us after it are not due */
+    int64_t now_us; /* becomes started_us; rows with run_at_us after it are not due */
 } tako_claim;
 
 /* The end of an attempt. Accepted only while the row is running with this attempt and node. */
@@ -597,22 +607,22 @@ typedef struct tako_finish {
     const char *id;
     int attempt;
     const char *node;
-    tako_status status;  /* terminal, or TAKO_QUEUED: back to the queue */
-    int deaths;          /* new value */
-    int64_t run_at_us;   /* for TAKO_QUEUED */
-    int64_t started_us;  /* new value; 0 for TAKO_QUEUED */
+    tako_status status; /* terminal, or TAKO_QUEUED: back to the queue */
+    int deaths;         /* new value */
+    int64_t run_at_us;  /* for TAKO_QUEUED */
+    int64_t started_us; /* new value; 0 for TAKO_QUEUED */
     int64_t ended_us;
-    const char *result;  /* JSON text, or NULL for TAKO_QUEUED */
+    const char *result; /* JSON text, or NULL for TAKO_QUEUED */
     size_t result_len;
 } tako_finish;
 
 typedef struct tako_cancel_item {
     size_t size;
     const char *id;
-    int64_t now_us;      /* ended_us of a row that was still queued */
-    const char *result;  /* its result */
+    int64_t now_us;     /* ended_us of a row that was still queued */
+    const char *result; /* its result */
     size_t result_len;
-    tako_status was;     /* out: TAKO_QUEUED (it is cancelled now), TAKO_RUNNING (the flag is
+    tako_status was; /* out: TAKO_QUEUED (it is cancelled now), TAKO_RUNNING (the flag is
                             set), or the terminal state it has */
 } tako_cancel_item;
 
@@ -649,8 +659,7 @@ struct tako_store_ops {
     int (*finish)(void *self, const tako_finish *items, size_t count, int *results,
                   tako_error *err);
     /* results[i]: TAKO_OK, TAKO_ESTATE (terminal) or TAKO_ENOTFOUND. */
-    int (*cancel)(void *self, tako_cancel_item *items, size_t count, int *results,
-                  tako_error *err);
+    int (*cancel)(void *self, tako_cancel_item *items, size_t count, int *results, tako_error *err);
     /* Inserts or replaces the node's row. */
     int (*put_node)(void *self, const tako_node *node, tako_error *err);
     int (*remove_node)(void *self, const char *node, tako_error *err);

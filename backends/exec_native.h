@@ -93,9 +93,9 @@ struct native_init_plan {
     uint32_t uid, gid;
     int32_t n_rlimit;
     struct native_rlimit rlimit[NATIVE_RLIMITS];
-    uint64_t zero_text;                       /* "0": what joins a cgroup */
-    uint64_t bpf;                             /* struct sock_fprog */
-    uint64_t path, argv, envp;                /* of the program; path 0 = exit 0 (a probe) */
+    uint64_t zero_text;        /* "0": what joins a cgroup */
+    uint64_t bpf;              /* struct sock_fprog */
+    uint64_t path, argv, envp; /* of the program; path 0 = exit 0 (a probe) */
 };
 
 enum native_status_kind {
@@ -119,9 +119,15 @@ struct native_status { /* smaller than PIPE_BUF: arrives whole */
 /* The init program as an ELF file in a sealed memfd that may be executed but not read. */
 TAKO_PRIVATE int native_init_image(int *fd, tako_error *err);
 
-/* ---- cgroups ---------------------------------------------------------------------------------- */
+/* ---- cgroups --------------------------------------------------------------------------------- */
 
-enum native_controller { NATIVE_MEMORY, NATIVE_PIDS, NATIVE_CPU, NATIVE_CPUACCT, NATIVE_CONTROLLERS };
+enum native_controller {
+    NATIVE_MEMORY,
+    NATIVE_PIDS,
+    NATIVE_CPU,
+    NATIVE_CPUACCT,
+    NATIVE_CONTROLLERS
+};
 
 struct native_cgroups {
     char *dir[NATIVE_CONTROLLERS]; /* this engine's group per controller; NULL = none; v2 and
@@ -147,21 +153,21 @@ struct native_usage {
     int64_t peak_bytes, cpu_us, oom_kills; /* -1 = not measured */
 };
 TAKO_PRIVATE int native_group_make(struct native_group *group, const struct native_cgroups *set,
-                                   uint64_t serial, int64_t memory_bytes, int pids,
-                                   int cpu_percent, tako_error *err);
+                                   uint64_t serial, int64_t memory_bytes, int pids, int cpu_percent,
+                                   tako_error *err);
 /* Before a kill: a process needs CPU time to die, also when its group has used its share up. */
 TAKO_PRIVATE void native_group_unthrottle(const struct native_group *group);
 /* After the tree is dead. */
 TAKO_PRIVATE void native_group_read(const struct native_group *group, struct native_usage *out);
 TAKO_PRIVATE void native_group_remove(struct native_group *group);
 
-/* ---- seccomp ------------------------------------------------------------------------------------ */
+/* ---- seccomp --------------------------------------------------------------------------------- */
 
 /* The filter as raw BPF, made once per engine. *filter is owned by the caller (tako__free). */
 TAKO_PRIVATE int native_seccomp_make(const tako_host *host, void **filter, size_t *n_insns,
                                      tako_error *err);
 
-/* ---- the new root and the clone ----------------------------------------------------------------- */
+/* ---- the new root and the clone -------------------------------------------------------------- */
 
 enum native_item_kind {
     NATIVE_ITEM_BIND,    /* src read-only, nosuid, nodev, recursively */
@@ -173,7 +179,7 @@ enum native_item_kind {
 
 struct native_item { /* paths of dst are relative to the new root */
     enum native_item_kind kind;
-    bool is_dir;     /* what src is: decides which mount point is made */
+    bool is_dir; /* what src is: decides which mount point is made */
     char *src, *dst;
     const void *data;
     size_t len;
@@ -209,7 +215,7 @@ struct native_child {
     int landlock_fd; /* ruleset to be filled, or -1 */
     struct native_path_rule rules[NATIVE_PATH_RULES];
     size_t n_rules;
-    uint64_t keep_caps; /* raised as ambient so that init has them; 0 for a root host */
+    uint64_t keep_caps;           /* raised as ambient so that init has them; 0 for a root host */
     int keep_fd[NATIVE_KEEP_FDS]; /* inherited by init; everything else is closed by exec */
     size_t n_keep;
     int init_fd;
@@ -224,7 +230,7 @@ TAKO_PRIVATE long native_child_spawn(struct native_child *child, unsigned long f
 /* A user namespace in which uid and gid 1000 are `host_id`, for jobs of a root host. */
 TAKO_PRIVATE int native_userns_make(uint32_t host_id, int *fd, tako_error *err);
 
-/* ---- the engine's executor, and one sandbox ------------------------------------------------------ */
+/* ---- the engine's executor, and one sandbox -------------------------------------------------- */
 
 #define NATIVE_SLOTS 1024
 #define NATIVE_LAYERS 18
@@ -307,7 +313,7 @@ TAKO_PRIVATE const char *native_layer_name(int index);
 /* What was tried at a step, as words for an error message. */
 TAKO_PRIVATE const char *native_step_text(int step);
 
-/* ---- artifacts ---------------------------------------------------------------------------------- */
+/* ---- artifacts ------------------------------------------------------------------------------- */
 
 /* Hands what is in the directory to the sink; closes nothing. The job's tree is dead. */
 TAKO_PRIVATE void native_collect(const tako_host *host, int output_fd,

@@ -14,7 +14,7 @@
 #define NATIVE_BARE \
     __attribute__((disable_sanitizer_instrumentation, no_sanitize("all"), no_stack_protector))
 #else
-#define NATIVE_BARE                                                                       \
+#define NATIVE_BARE                                                                         \
     __attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined"), \
                    no_stack_protector))
 #endif

@@ -117,9 +117,9 @@ static int view_add_host(struct native_view *v, const tako_host *host)
 static int view_add_rootfs(struct native_view *v, const tako_host *host, const char *rootfs,
                            tako_error *err)
 {
-    static const char *const own[] = {".",    "..",     "proc", "sys", "dev",  "tmp",  "run",
-                                      "code", "input",  "output", "app", "home", "root", "boot",
-                                      "mnt",  "media",  "lost+found"};
+    static const char *const own[] = {".",    "..",   "proc",  "sys",    "dev",       "tmp",
+                                      "run",  "code", "input", "output", "app",       "home",
+                                      "root", "boot", "mnt",   "media",  "lost+found"};
     struct dirent *entry;
     DIR *list = opendir(rootfs);
     size_t i;
@@ -140,8 +140,8 @@ static int view_add_rootfs(struct native_view *v, const tako_host *host, const c
 int native_view_make(struct native_view *v, const tako_host *host, const char *rootfs,
                      tako_error *err)
 {
-    static const char *const dirs[] = {"proc", "dev",   "dev/shm", "tmp",  "run",         "code",
-                                       "input", "output", "app",    "home", "home/sandbox"};
+    static const char *const dirs[] = {"proc",  "dev",    "dev/shm", "tmp",  "run",         "code",
+                                       "input", "output", "app",     "home", "home/sandbox"};
     static const char *const nodes[] = {"null", "zero", "full", "random", "urandom"};
     static const char *const links[][2] = {{"/proc/self/fd", "dev/fd"},
                                            {"/proc/self/fd/0", "dev/stdin"},

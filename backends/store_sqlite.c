@@ -237,8 +237,8 @@ static int sqlite_stmt_bound(struct tako__sqlite *s, int rc, tako_error *err)
 int tako__sqlite_bind_text(struct tako__sqlite *s, sqlite3_stmt *st, int at, const char *text,
                            size_t len, tako_error *err)
 {
-    return sqlite_stmt_bound(
-        s, sqlite3_bind_text64(st, at, text, len, SQLITE_STATIC, SQLITE_UTF8), err);
+    return sqlite_stmt_bound(s, sqlite3_bind_text64(st, at, text, len, SQLITE_STATIC, SQLITE_UTF8),
+                             err);
 }
 
 int tako__sqlite_bind_blob(struct tako__sqlite *s, sqlite3_stmt *st, int at, const void *data,
@@ -312,8 +312,8 @@ int tako__sqlite_run(struct tako__sqlite *s, enum tako__sqlite_sql which, tako_e
     return rc;
 }
 
-int tako__sqlite_run_ints(struct tako__sqlite *s, enum tako__sqlite_sql which, int64_t a,
-                          int64_t b, int64_t c, tako_error *err, const char *doing)
+int tako__sqlite_run_ints(struct tako__sqlite *s, enum tako__sqlite_sql which, int64_t a, int64_t b,
+                          int64_t c, tako_error *err, const char *doing)
 {
     sqlite3_stmt *st = s->writer.stmts[which];
 
@@ -345,15 +345,18 @@ static int sqlite_tx_same_file(const struct tako__sqlite *s, tako_error *err)
     if (stat(s->file, &st) != 0)
         return tako__fail_errno(err, TAKO_ESTORE, errno,
                                 "sqlite:%s: the database file was removed or renamed while it is "
-                                "open; put it back or open the store again", s->path);
+                                "open; put it back or open the store again",
+                                s->path);
     if (st.st_ino != s->ino || st.st_dev != s->dev)
         return tako__fail(err, TAKO_ESTORE,
                           "sqlite:%s: the database file was replaced by another one while it is "
-                          "open; open the store again", s->path);
+                          "open; open the store again",
+                          s->path);
     if (stat(s->wal, &st) != 0 || st.st_ino != s->wal_ino || st.st_dev != s->dev)
         return tako__fail(err, TAKO_ESTORE,
                           "sqlite:%s: its write-ahead log %s was removed or replaced while it is "
-                          "open; open the store again", s->path, s->wal);
+                          "open; open the store again",
+                          s->path, s->wal);
     return TAKO_OK;
 }
 
@@ -411,7 +414,8 @@ static void tako__sqlite_tx_checkpoint(struct tako__sqlite *s)
         s->wal_alarm = s->wal_frames > INT_MAX / 2 ? INT_MAX : s->wal_frames * 2;
         tako__log(&s->host, TAKO_LOG_WARN, "sqlite",
                   "sqlite:%s: the write-ahead log has %d pages and cannot be restarted: some "
-                  "process keeps a read transaction open", s->path, s->wal_frames);
+                  "process keeps a read transaction open",
+                  s->path, s->wal_frames);
     }
 }
 
@@ -563,13 +567,16 @@ static int sqlite_open_check_path(struct tako__sqlite *s, const char *file, tako
                                 s->path);
     }
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
-        return tako__fail(err, TAKO_ESTORE, "sqlite:%s: its directory %s does not exist; create it "
-                          "first", s->path, dir);
+        return tako__fail(err, TAKO_ESTORE,
+                          "sqlite:%s: its directory %s does not exist; create it "
+                          "first",
+                          s->path, dir);
     if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) != 0)
         return tako__fail_errno(err, TAKO_ESTORE, errno,
                                 "sqlite:%s: this user may not create files in the directory %s, "
                                 "where the database and its log lie; change the owner or mode, or "
-                                "choose another path", s->path, dir);
+                                "choose another path",
+                                s->path, dir);
     /* NFS, SMB, CIFS, SMB2: the log needs memory shared by all processes that use it */
     if (statfs(dir, &fs) == 0 &&
         (fs.f_type == 0x6969 || fs.f_type == 0x517b || (unsigned)fs.f_type == 0xff534d42u ||
@@ -600,17 +607,18 @@ static int sqlite_open_inspect(struct tako__sqlite *s, int64_t *version, tako_er
         return tako__fail(err, TAKO_ESTORE,
                           "sqlite:%s: this is the database of another program (application id "
                           "0x%08llx, %lld tables and indexes) and was left alone: choose another "
-                          "path", s->path, (unsigned long long)app & 0xffffffffu,
-                          (long long)tables);
+                          "path",
+                          s->path, (unsigned long long)app & 0xffffffffu, (long long)tables);
     if (*version > known)
         return tako__fail(err, TAKO_ESTORE,
                           "sqlite:%s: the schema of this store has version %lld, and this Tako "
-                          "(%s) knows versions up to %d: update Tako", s->path, (long long)*version,
-                          TAKO_VERSION, known);
+                          "(%s) knows versions up to %d: update Tako",
+                          s->path, (long long)*version, TAKO_VERSION, known);
     if (*version < 1 || tables == 0)
         return tako__fail(err, TAKO_ESTORE,
                           "sqlite:%s: the database file is damaged: its tables are missing; "
-                          "restore a backup", s->path);
+                          "restore a backup",
+                          s->path);
     return TAKO_OK;
 }
 
@@ -659,8 +667,8 @@ static int sqlite_open_wal_mode(struct tako__sqlite *s, tako_error *err)
     else if (mode == NULL || strcmp(mode, "wal") != 0)
         rc = tako__fail(err, TAKO_ESTORE,
                         "sqlite:%s: a write-ahead log is not possible here (journal mode stays "
-                        "%s): choose a path on a local file system", s->path,
-                        mode != NULL ? mode : "?");
+                        "%s): choose a path on a local file system",
+                        s->path, mode != NULL ? mode : "?");
     else
         rc = TAKO_OK;
     sqlite3_finalize(st);
@@ -799,14 +807,19 @@ static int sqlite_open_uri(const char *uri, const char **path, tako_error *err)
     *path = uri + head;
     len = strlen(*path);
     if (len == 0)
-        return tako__fail(err, TAKO_EINVAL, "the store \"sqlite:\" has no path: use sqlite:PATH, "
+        return tako__fail(err, TAKO_EINVAL,
+                          "the store \"sqlite:\" has no path: use sqlite:PATH, "
                           "or sqlite::memory: for a private one in memory");
     if (len > SQLITE_STORE_PATH_MAX)
-        return tako__fail(err, TAKO_EINVAL, "the path of the store has %zu bytes; at most %d are "
-                          "possible", len, SQLITE_STORE_PATH_MAX);
+        return tako__fail(err, TAKO_EINVAL,
+                          "the path of the store has %zu bytes; at most %d are "
+                          "possible",
+                          len, SQLITE_STORE_PATH_MAX);
     if (**path == ':' && strcmp(*path, ":memory:") != 0)
-        return tako__fail(err, TAKO_EINVAL, "sqlite:%s: a path does not begin with a colon; did "
-                          "you mean sqlite::memory: ?", *path);
+        return tako__fail(err, TAKO_EINVAL,
+                          "sqlite:%s: a path does not begin with a colon; did "
+                          "you mean sqlite::memory: ?",
+                          *path);
     return TAKO_OK;
 }
 
@@ -821,7 +834,8 @@ static int sqlite_store_open(void **self, const char *uri, const tako_host *host
     if (rc != TAKO_OK)
         return rc;
     if (!sqlite3_threadsafe())
-        return tako__fail(err, TAKO_EUNSUPPORTED, "this SQLite was built without threads "
+        return tako__fail(err, TAKO_EUNSUPPORTED,
+                          "this SQLite was built without threads "
                           "(SQLITE_THREADSAFE=0): link another one");
     if (sqlite3_libversion_number() < 3037000)
         return tako__fail(err, TAKO_EUNSUPPORTED, "this SQLite is version %s; 3.37.0 is needed",

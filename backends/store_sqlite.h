@@ -71,11 +71,11 @@ TAKO_PRIVATE const char *tako__sqlite_step(int version);
  * an SQLite file would drop the locks this whole process holds on it. */
 struct tako__sqlite_watch {
     const tako_host *host;
-    char *wal;     /* its path; owned */
-    int epoll_fd;  /* what a caller polls: readable when one of the next two is. -1 = none */
+    char *wal;    /* its path; owned */
+    int epoll_fd; /* what a caller polls: readable when one of the next two is. -1 = none */
     int inotify_fd;
-    int timer_fd;  /* "look again at that time" */
-    int wd;        /* -1 = the log could not be found when it was last looked for */
+    int timer_fd;     /* "look again at that time" */
+    int wd;           /* -1 = the log could not be found when it was last looked for */
     int64_t delay_us; /* of the next tako__sqlite_watch_retry */
 };
 TAKO_PRIVATE void tako__sqlite_watch_init(struct tako__sqlite_watch *w, const tako_host *host);
@@ -203,8 +203,7 @@ TAKO_PRIVATE int tako__sqlite_list(void *self, const tako_filter *filter, tako_r
                                    void *ctx, tako_error *err);
 TAKO_PRIVATE int tako__sqlite_get_blob(void *self, const char *sha256, tako_bytes_fn *got,
                                        void *ctx, tako_error *err);
-TAKO_PRIVATE int tako__sqlite_tally(void *self, int64_t *queued, int64_t *running,
-                                    tako_error *err);
+TAKO_PRIVATE int tako__sqlite_tally(void *self, int64_t *queued, int64_t *running, tako_error *err);
 TAKO_PRIVATE int tako__sqlite_nodes(void *self, tako_node_fn *got, void *ctx, tako_error *err);
 TAKO_PRIVATE int tako__sqlite_held(void *self, const char *node, tako_row_fn *got, void *ctx,
                                    tako_error *err);

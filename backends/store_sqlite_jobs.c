@@ -82,8 +82,10 @@ static int sqlite_row_lend_seq(struct tako__sqlite *s, struct tako__sqlite_conn 
     if (rc == 1)
         rc = sqlite_row_lend(s, st, got, ctx, err);
     else if (rc == 0)
-        rc = tako__fail(err, TAKO_ESTORE, "sqlite:%s: job number %lld has no row: the file is "
-                        "damaged", s->path, (long long)seq);
+        rc = tako__fail(err, TAKO_ESTORE,
+                        "sqlite:%s: job number %lld has no row: the file is "
+                        "damaged",
+                        s->path, (long long)seq);
     tako__sqlite_give(c, TAKO__SQL_ROW_BY_SEQ, st);
     return rc;
 }
@@ -251,8 +253,7 @@ static int sqlite_type_id(struct tako__sqlite *s, const char *name, bool add, in
     return TAKO_OK;
 }
 
-int tako__sqlite_put_blobs(void *self, const tako_blob *blobs, size_t count,
-                                  tako_error *err)
+int tako__sqlite_put_blobs(void *self, const tako_blob *blobs, size_t count, tako_error *err)
 {
     struct tako__sqlite *s = self;
     struct sqlite3_stmt *st = s->writer.stmts[TAKO__SQL_BLOB_PUT];
@@ -295,7 +296,7 @@ static int sqlite_write_delayed(struct tako__sqlite *s, int64_t type_id, int pri
 {
     tako__sqlite_bind_int(s->writer.stmts[TAKO__SQL_DELAYED_ADD], 4, run_at_us);
     return tako__sqlite_run_ints(s, TAKO__SQL_DELAYED_ADD, type_id, -(int64_t)priority, seq, err,
-                                "queueing a job");
+                                 "queueing a job");
 }
 
 static int sqlite_write_job(struct tako__sqlite *s, const tako_row *row, int *result,
@@ -310,7 +311,8 @@ static int sqlite_write_job(struct tako__sqlite *s, const tako_row *row, int *re
         strnlen(node, SQLITE_JOBS_NODE_MAX + 1) > SQLITE_JOBS_NODE_MAX)
         return tako__fail(err, TAKO_EINVAL,
                           "sqlite:%s: a new job needs an id of 1-64 bytes, a spec and the status "
-                          "queued", s->path);
+                          "queued",
+                          s->path);
     rc = sqlite_type_id(s, row->type, true, &type_id, err);
     if (rc != TAKO_OK)
         return rc;
@@ -341,11 +343,11 @@ static int sqlite_write_job(struct tako__sqlite *s, const tako_row *row, int *re
     if (row->run_at_us > row->created_us)
         return sqlite_write_delayed(s, type_id, row->priority, seq, row->run_at_us, err);
     return tako__sqlite_run_ints(s, TAKO__SQL_READY_ADD, type_id, -(int64_t)row->priority, seq, err,
-                                "queueing a job");
+                                 "queueing a job");
 }
 
 int tako__sqlite_insert(void *self, const tako_row *rows, size_t count, int *results,
-                               tako_error *err)
+                        tako_error *err)
 {
     struct tako__sqlite *s = self;
     int rc = tako__sqlite_tx_check(s, err);
@@ -408,7 +410,8 @@ static int sqlite_write_finish(struct tako__sqlite *s, const tako_finish *item, 
     if (item->id == NULL || item->node == NULL || (!again && !tako_status_terminal(item->status)))
         return tako__fail(err, TAKO_EINVAL,
                           "sqlite:%s: an attempt ends with an id, a node and a terminal status, or "
-                          "queued", s->path);
+                          "queued",
+                          s->path);
     rc = sqlite_write_find(s, item->id, item->node, &job, err);
     if (rc != TAKO_OK)
         return rc;
@@ -436,7 +439,7 @@ static int sqlite_write_finish(struct tako__sqlite *s, const tako_finish *item, 
 }
 
 int tako__sqlite_finish(void *self, const tako_finish *items, size_t count, int *results,
-                               tako_error *err)
+                        tako_error *err)
 {
     struct tako__sqlite *s = self;
     int rc = tako__sqlite_tx_check(s, err);
@@ -464,10 +467,10 @@ static int sqlite_write_cancel_queued(struct tako__sqlite *s, const struct sqlit
     rc = tako__sqlite_run(s, TAKO__SQL_JOB_FINISH, err, "cancelling a job");
     if (rc == TAKO_OK)
         rc = tako__sqlite_run_ints(s, TAKO__SQL_READY_DROP, job->type_id, -(int64_t)job->priority,
-                                  job->seq, err, "cancelling a job");
+                                   job->seq, err, "cancelling a job");
     if (rc == TAKO_OK && tako__sqlite_changes(s) == 0)
         rc = tako__sqlite_run_ints(s, TAKO__SQL_DELAYED_DROP, job->type_id, job->run_at_us,
-                                  job->seq, err, "cancelling a job");
+                                   job->seq, err, "cancelling a job");
     if (rc == TAKO_OK && item->result != NULL)
         rc = sqlite_write_body(s, TAKO__SQL_RESULT_PUT, job->seq, item->result, item->result_len,
                                err);
@@ -476,7 +479,7 @@ static int sqlite_write_cancel_queued(struct tako__sqlite *s, const struct sqlit
 }
 
 int tako__sqlite_cancel(void *self, tako_cancel_item *items, size_t count, int *results,
-                               tako_error *err)
+                        tako_error *err)
 {
     struct tako__sqlite *s = self;
     int rc = tako__sqlite_tx_check(s, err);
@@ -518,8 +521,10 @@ int tako__sqlite_put_node(void *self, const tako_node *node, tako_error *err)
     if (rc != TAKO_OK)
         return rc;
     if (!sqlite_write_text_ok(node->id, SQLITE_JOBS_NODE_MAX) || node->identity == NULL)
-        return tako__sqlite_tx_done(s, tako__fail(err, TAKO_EINVAL, "sqlite:%s: a node needs an "
-                                                  "id and an identity", s->path));
+        return tako__sqlite_tx_done(s, tako__fail(err, TAKO_EINVAL,
+                                                  "sqlite:%s: a node needs an "
+                                                  "id and an identity",
+                                                  s->path));
     tako__sqlite_bind_name(st, 1, node->id);
     tako__sqlite_bind_name(st, 2, node->identity);
     tako__sqlite_bind_int(st, 3, node->expires_us);
@@ -590,8 +595,8 @@ static int sqlite_claim_gather(struct tako__sqlite *s, const tako_claim *what,
         tako__sqlite_bind_int(st, 2, (int64_t)picks->limit);
         do {
             rc = tako__sqlite_next(s, &s->writer, st, err, "looking for due jobs");
-        } while (rc == 1 && sqlite_pick_add(picks, tako__sqlite_int(st, 0),
-                                            tako__sqlite_int(st, 1), type_id, NULL));
+        } while (rc == 1 && sqlite_pick_add(picks, tako__sqlite_int(st, 0), tako__sqlite_int(st, 1),
+                                            type_id, NULL));
         tako__sqlite_give(&s->writer, TAKO__SQL_READY_NEXT, st);
         if (rc < 0)
             return rc;
@@ -627,8 +632,10 @@ static int sqlite_claim_take(struct tako__sqlite *s, const tako_claim *what,
     if (rc < 0)
         return rc;
     if (due_us <= what->now_us)
-        return tako__fail(err, TAKO_ESTORE, "sqlite:%s: job number %lld is listed as waiting but "
-                          "is not: the file is damaged", s->path, (long long)pick->seq);
+        return tako__fail(err, TAKO_ESTORE,
+                          "sqlite:%s: job number %lld is listed as waiting but "
+                          "is not: the file is damaged",
+                          s->path, (long long)pick->seq);
     tako__sqlite_bind_int(s->writer.stmts[TAKO__SQL_DELAYED_ADD], 4, due_us);
     return tako__sqlite_run_ints(s, TAKO__SQL_DELAYED_ADD, pick->type_id, pick->order, pick->seq,
                                  err, "claiming a job");
@@ -646,8 +653,10 @@ int tako__sqlite_claim(void *self, const tako_claim *what, tako_row_fn *got, voi
     if (rc != TAKO_OK || left == 0)
         return rc;
     if (!sqlite_write_text_ok(what->node, SQLITE_JOBS_NODE_MAX) || what->types == NULL)
-        return tako__sqlite_tx_done(s, tako__fail(err, TAKO_EINVAL, "sqlite:%s: a claim needs a "
-                                                  "node and types", s->path));
+        return tako__sqlite_tx_done(s, tako__fail(err, TAKO_EINVAL,
+                                                  "sqlite:%s: a claim needs a "
+                                                  "node and types",
+                                                  s->path));
     rc = sqlite_pick_init(s, &picks, left, err);
     while (rc == TAKO_OK && again && left > 0) {
         picks.n_best = 0;
@@ -859,8 +868,10 @@ int tako__sqlite_tally(void *self, int64_t *queued, int64_t *running, tako_error
     if (rc == TAKO_OK) {
         rc = tako__sqlite_next(s, r.conn, st, err, "counting jobs");
         if (rc == 0)
-            rc = tako__fail(err, TAKO_ESTORE, "sqlite:%s: its count of jobs is gone: the file is "
-                            "damaged", s->path);
+            rc = tako__fail(err, TAKO_ESTORE,
+                            "sqlite:%s: its count of jobs is gone: the file is "
+                            "damaged",
+                            s->path);
     }
     if (rc == 1) {
         *queued = tako__sqlite_int(st, 0);

@@ -73,10 +73,10 @@ static const char *const sqlite_schema_steps[] = {
     ") STRICT;",
 };
 
-#define SQLITE_SCHEMA_ROW                                                                       \
-    "SELECT j.id, t.name, j.status, j.priority, j.attempt, j.deaths, j.cancel, j.node,"         \
-    " j.created_us, j.run_at_us, j.started_us, j.ended_us, s.body, r.body"                      \
-    " FROM job AS j CROSS JOIN type AS t ON t.id = j.type_id"                                   \
+#define SQLITE_SCHEMA_ROW                                                               \
+    "SELECT j.id, t.name, j.status, j.priority, j.attempt, j.deaths, j.cancel, j.node," \
+    " j.created_us, j.run_at_us, j.started_us, j.ended_us, s.body, r.body"              \
+    " FROM job AS j CROSS JOIN type AS t ON t.id = j.type_id"                           \
     " CROSS JOIN spec AS s ON s.seq = j.seq LEFT JOIN result AS r ON r.seq = j.seq "
 
 const char *tako__sqlite_sql(enum tako__sqlite_sql which)

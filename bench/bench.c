@@ -36,7 +36,7 @@ static const struct bench_row {
     {"a C callback from submit to record", bench_row_callback},
 };
 
-/* ---- time --------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 double bench_now(void)
 {
@@ -77,7 +77,7 @@ bool bench_interrupted(void)
            (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct bench_text {
     char *lines;
@@ -176,7 +176,7 @@ void bench_say(const char *format, ...)
     (void)fputc('\n', stderr);
 }
 
-/* ---- the private directory --------------------------------------------------------------------------------- */
+/* ---- the private directory ------------------------------------------------------------------- */
 
 static int room_make(struct bench *b)
 {
@@ -220,7 +220,7 @@ static void room_remove(const struct bench *b)
         bench_say("%s could not be removed: %s", b->dir, strerror(errno));
 }
 
-/* ---- the program ------------------------------------------------------------------------------------------ */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static void usage(FILE *to)
 {

@@ -14,7 +14,7 @@
 
 #define BENCH_PATH_MAX 512
 
-/* ---- samples and ratios (stats.c) ------------------------------------------------------------- */
+/* ---- samples and ratios (stats.c) ------------------------------------------------------------ */
 
 struct bench_samples {
     double *v;
@@ -43,7 +43,7 @@ double bench_figure_overhead(const double *medians); /* ([0] - [2]) / ([1] - [2]
 struct bench_ratio bench_compare(const struct bench_samples *const *series, size_t count,
                                  bench_figure_fn *figure);
 
-/* ---- the run (bench.c) -------------------------------------------------------------------------- */
+/* ---- the run (bench.c) ----------------------------------------------------------------------- */
 
 enum bench_outcome { BENCH_DONE = 0, BENCH_SKIPPED = 1, BENCH_FAILED = 2 };
 
@@ -79,7 +79,7 @@ double bench_now(void);         /* seconds, monotonic */
 double bench_cpu_seconds(void); /* of this process and of the children it has waited for */
 void bench_pause(double seconds);
 
-/* ---- programs to compare with (spawn.c) ---------------------------------------------------------- */
+/* ---- programs to compare with (spawn.c) ------------------------------------------------------ */
 
 /* Starts argv[0] without a shell, output to /dev/null, and waits. 0 = it ended with status 0. */
 int bench_spawn(const char *const *argv);
@@ -99,7 +99,7 @@ int bench_peer_start(struct bench_peer *p, const char *self, const char *const *
 double bench_peer_ask(struct bench_peer *p, char what);
 void bench_peer_stop(struct bench_peer *p);
 
-/* ---- engines (engine.c) --------------------------------------------------------------------------- */
+/* ---- engines (engine.c) ---------------------------------------------------------------------- */
 
 /* How many times fsync or fdatasync were called in this process. */
 int64_t bench_fsyncs(void);
@@ -118,7 +118,7 @@ void bench_store_uri(const struct bench *b, char *uri, size_t size);
 /* Removes the files of that store. */
 void bench_store_drop(const char *uri);
 
-/* ---- rows ------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 enum bench_outcome bench_row_true(struct bench *b);     /* 1 */
 enum bench_outcome bench_row_python(struct bench *b);   /* 2 */

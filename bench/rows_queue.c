@@ -18,7 +18,7 @@
 
 #define QUEUE_INPUT_SIZE 128 /* bytes of the input of a job here, about */
 
-/* ---- row 4: submits ------------------------------------------------------------------------------ */
+/* ---- row 4: submits -------------------------------------------------------------------------- */
 
 #define SUBMIT_THREADS_MAX 64
 
@@ -226,7 +226,7 @@ enum bench_outcome bench_row_submit(struct bench *b)
     return why ? BENCH_FAILED : BENCH_DONE;
 }
 
-/* ---- row 5: drain ---------------------------------------------------------------------------------- */
+/* ---- row 5: drain ---------------------------------------------------------------------------- */
 
 #define DRAIN_JOBS TAKO_SUBMIT_MANY_MAX
 #define DRAIN_WORKERS 2
@@ -383,7 +383,7 @@ enum bench_outcome bench_row_drain(struct bench *b)
     return why ? BENCH_FAILED : BENCH_DONE;
 }
 
-/* ---- row 7: one callback --------------------------------------------------------------------------- */
+/* ---- row 7: one callback --------------------------------------------------------------------- */
 
 static int callback_handler(void *ctx, tako_call *call)
 {

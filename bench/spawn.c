@@ -99,7 +99,7 @@ const char *bench_bwrap_missing(void)
     return bench_spawn(argv) == 0 ? NULL : "bwrap is installed but cannot make a sandbox here";
 }
 
-/* ---- peers ------------------------------------------------------------------------------------- */
+/* ---- peers ----------------------------------------------------------------------------------- */
 
 int bench_peer_start(struct bench_peer *p, const char *self, const char *const *args)
 {

@@ -50,8 +50,8 @@ static const struct scene scenes[] = {
     {"endless loop", "while True:\n    pass\n", NULL, 1000, 0, TAKO_TIMEOUT, "execution_timeout",
      NULL, "killed at its limit of 1 s"},
 
-    {"memory hog", "hog = []\nwhile True:\n    hog.append(bytearray(8 << 20))\n", NULL, 0,
-     96 << 20, TAKO_OOM, "oom", NULL, "stopped at its limit of 96 MiB"},
+    {"memory hog", "hog = []\nwhile True:\n    hog.append(bytearray(8 << 20))\n", NULL, 0, 96 << 20,
+     TAKO_OOM, "oom", NULL, "stopped at its limit of 96 MiB"},
 
     /* Every child forks on as well, and none gives up: it stays within its limits, and all of it
      * is gone when its time is over. */

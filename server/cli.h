@@ -17,13 +17,13 @@
 /* Exit codes. `run` gives the job's own code where there is one, see docs/cli.md. */
 enum {
     CLI_OK = 0,
-    CLI_FAILED = 1,  /* of list, show, doctor: it could not be done, or the answer is no */
-    CLI_USAGE = 2,   /* the command line was wrong; nothing was done */
+    CLI_FAILED = 1, /* of list, show, doctor: it could not be done, or the answer is no */
+    CLI_USAGE = 2,  /* the command line was wrong; nothing was done */
     CLI_TIMEOUT = 124,
     CLI_REFUSED = 125, /* of run: Tako failed or refused; the job has no result of its own */
     CLI_INTERRUPTED = 130,
     CLI_OOM = 137,
-    CLI_PIPE = 141,  /* the reader of our output went away */
+    CLI_PIPE = 141, /* the reader of our output went away */
     CLI_SIGNAL_BASE = 128
 };
 

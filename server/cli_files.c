@@ -167,8 +167,7 @@ int cli_output_dir(const char *path)
         int why = errno;
 
         if (lstat(copy, &st) == 0 && S_ISLNK(st.st_mode))
-            cli_say("%s: the output directory is a symbolic link; name the directory itself",
-                    path);
+            cli_say("%s: the output directory is a symbolic link; name the directory itself", path);
         else
             cli_say("%s: cannot open the output directory: %s", path, strerror(why));
     } else if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {

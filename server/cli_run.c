@@ -31,11 +31,11 @@ enum run_phase {
 
 struct run_state {
     tako *t;
-    bool pass;    /* output passes through */
-    bool tty;     /* progress is shown on stderr */
-    int signals;  /* signalfd */
-    int wake;     /* eventfd: makes the watcher look at the state */
-    int mute;     /* eventfd: readable once output is to be dropped */
+    bool pass;   /* output passes through */
+    bool tty;    /* progress is shown on stderr */
+    int signals; /* signalfd */
+    int wake;    /* eventfd: makes the watcher look at the state */
+    int mute;    /* eventfd: readable once output is to be dropped */
     int64_t began_ms;
     pthread_t watcher;
     pthread_t canceller; /* started by the watcher: a locked store may keep a cancel waiting, */
@@ -47,15 +47,15 @@ struct run_state {
     tako_id id;
     bool interrupted; /* a signal came */
     int64_t interrupted_ms;
-    bool cancelling;  /* tako_cancel was called for it */
-    int write_errno;  /* why output could not be written, or 0 */
+    bool cancelling; /* tako_cancel was called for it */
+    int write_errno; /* why output could not be written, or 0 */
 
     pthread_mutex_t screen; /* over the terminal; taken alone */
     bool hold;              /* warnings wait: a refusal would only repeat them */
     char *held[8];
     size_t n_held;
-    bool shown;             /* a status line is there */
-    bool mid_line;          /* the job's output stopped inside a line: no room for one */
+    bool shown;    /* a status line is there */
+    bool mid_line; /* the job's output stopped inside a line: no room for one */
 };
 
 static int64_t run_clock_ms(void)
@@ -157,8 +157,7 @@ static void run_signal(struct run_state *s)
     if (read(s->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return;
     pthread_mutex_lock(&s->lock);
-    leave = s->phase == RUN_OPENING ||
-            (s->interrupted && now - s->interrupted_ms > RUN_SAME_MS);
+    leave = s->phase == RUN_OPENING || (s->interrupted && now - s->interrupted_ms > RUN_SAME_MS);
     if (!s->interrupted)
         s->interrupted_ms = now;
     s->interrupted = true;
@@ -269,8 +268,7 @@ static void run_log(void *ctx, tako_level level, const char *module, const char 
     if (level != TAKO_LOG_ERROR && level != TAKO_LOG_WARN)
         return;
     pthread_mutex_lock(&s->screen);
-    if (s->hold && level == TAKO_LOG_WARN &&
-        s->n_held < sizeof s->held / sizeof s->held[0] &&
+    if (s->hold && level == TAKO_LOG_WARN && s->n_held < sizeof s->held / sizeof s->held[0] &&
         asprintf(&s->held[s->n_held], "warning: %s: %s", module, message) >= 0) {
         s->n_held++;
     } else {
@@ -451,8 +449,8 @@ static int run_verdict(const struct run_state *s, const tako_record *rec, bool q
         return code;
     if (s->mid_line && s->tty)
         fputc('\n', stderr);
-    cli_say("job %.8s %s%s%s", tako_record_id(rec), tako_status_name(status),
-            message ? ": " : "", message ? message : "");
+    cli_say("job %.8s %s%s%s", tako_record_id(rec), tako_status_name(status), message ? ": " : "",
+            message ? message : "");
     return code;
 }
 

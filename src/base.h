@@ -25,11 +25,12 @@
 /* ---- memory (mem.c): every allocation goes through the host's allocator ---------------- */
 
 TAKO_PRIVATE void tako__host_init(tako_host *host, const tako_options *opts);
-TAKO_PRIVATE void *tako__alloc(const tako_host *host, size_t size);  /* zeroed; NULL = no memory */
+TAKO_PRIVATE void *tako__alloc(const tako_host *host, size_t size); /* zeroed; NULL = no memory */
 TAKO_PRIVATE void *tako__array(const tako_host *host, size_t count, size_t size); /* checked */
-TAKO_PRIVATE void *tako__resize(const tako_host *host, void *ptr, size_t size);   /* old stays on NULL */
+TAKO_PRIVATE void *tako__resize(const tako_host *host, void *ptr,
+                                size_t size); /* old stays on NULL */
 TAKO_PRIVATE void tako__free(const tako_host *host, void *ptr);
-TAKO_PRIVATE char *tako__strdup(const tako_host *host, const char *s);   /* NULL in, NULL out */
+TAKO_PRIVATE char *tako__strdup(const tako_host *host, const char *s); /* NULL in, NULL out */
 TAKO_PRIVATE char *tako__strndup(const tako_host *host, const char *s, size_t len);
 
 /* ---- strings (str.c) ------------------------------------------------------------------- */
@@ -58,8 +59,8 @@ TAKO_PRIVATE size_t tako__utf8_check(const char *s, size_t len);
 /* Largest n <= limit at which s can be cut without splitting a character. */
 TAKO_PRIVATE size_t tako__utf8_cut(const char *s, size_t len, size_t limit);
 TAKO_PRIVATE bool tako__is_blank(const char *s, size_t len);
-TAKO_PRIVATE bool tako__type_name_ok(const char *s);  /* 1-64 of [A-Za-z0-9_-], one alphanumeric */
-TAKO_PRIVATE bool tako__id_ok(const char *s);         /* 1-64 of [A-Za-z0-9._-], no leading dot */
+TAKO_PRIVATE bool tako__type_name_ok(const char *s); /* 1-64 of [A-Za-z0-9_-], one alphanumeric */
+TAKO_PRIVATE bool tako__id_ok(const char *s);        /* 1-64 of [A-Za-z0-9._-], no leading dot */
 TAKO_PRIVATE bool tako__hex64_ok(const char *s);
 /* NULL when `name` may be a file in /input or an artifact, else why not: a static text. */
 TAKO_PRIVATE const char *tako__file_name_fault(const char *name, size_t len);

@@ -51,10 +51,8 @@ static size_t classify_path(const char *s, size_t len, const char **instead)
         const char *prefix, *instead;
         int rest; /* 0: characters of a word, 1: one path segment, 2: up to white space */
     } rules[] = {
-        {"/tmp/job-", "/tmp/job-***", 0},
-        {"/var/folders/", "/var/folders/***", 2},
-        {"/Users/", "/home/***", 1},
-        {"/home/", "/home/***", 1},
+        {"/tmp/job-", "/tmp/job-***", 0}, {"/var/folders/", "/var/folders/***", 2},
+        {"/Users/", "/home/***", 1},      {"/home/", "/home/***", 1},
         {"/app/", "/app/***", 2},
     };
     size_t i, n, start;
@@ -391,12 +389,11 @@ static void classify_signal(struct tako__class *out, int number)
         int number;
         const char *name;
     } names[] = {
-        {SIGHUP, "SIGHUP"},       {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"},
-        {SIGILL, "SIGILL"},       {SIGTRAP, "SIGTRAP"}, {SIGUSR1, "SIGUSR1"},
-        {SIGUSR2, "SIGUSR2"},     {SIGALRM, "SIGALRM"}, {SIGTERM, "SIGTERM"},
-        {SIGXCPU, "SIGXCPU"},     {SIGXFSZ, "SIGXFSZ"}, {SIGVTALRM, "SIGVTALRM"},
-        {SIGPROF, "SIGPROF"},     {SIGIO, "SIGIO"},     {SIGPWR, "SIGPWR"},
-        {SIGSTKFLT, "SIGSTKFLT"}, {SIGSYS, "SIGSYS"},
+        {SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"}, {SIGILL, "SIGILL"},
+        {SIGTRAP, "SIGTRAP"}, {SIGUSR1, "SIGUSR1"}, {SIGUSR2, "SIGUSR2"}, {SIGALRM, "SIGALRM"},
+        {SIGTERM, "SIGTERM"}, {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"}, {SIGVTALRM, "SIGVTALRM"},
+        {SIGPROF, "SIGPROF"}, {SIGIO, "SIGIO"},     {SIGPWR, "SIGPWR"},   {SIGSTKFLT, "SIGSTKFLT"},
+        {SIGSYS, "SIGSYS"},
     };
     char text[80];
     size_t i;

@@ -7,8 +7,8 @@
 
 struct tako__class {
     tako_status status;
-    const char *type;  /* static text, NULL when succeeded */
-    const char *phase; /* static text: "startup" or "execution"; NULL when succeeded */
+    const char *type;              /* static text, NULL when succeeded */
+    const char *phase;             /* static text: "startup" or "execution"; NULL when succeeded */
     char message[TAKO_ERROR_SIZE]; /* sanitised; "" when succeeded */
 };
 /* Kernel facts first, then the class name in the last traceback line of `stderr_text`, then the

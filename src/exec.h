@@ -34,8 +34,7 @@ struct tako__sink {
     /* An admitted file's content, copied before it returns. */
     int (*artifact)(void *ctx, const char *name, const void *data, size_t len);
     /* Something in /output that cannot be an artifact. `reason` is static text. */
-    void (*reject)(void *ctx, const char *name, size_t name_len, int64_t bytes,
-                   const char *reason);
+    void (*reject)(void *ctx, const char *name, size_t name_len, int64_t bytes, const char *reason);
     /* The job's output, a checked JSON object, when the executor has it from elsewhere than an
      * artifact named result.json; copied before it returns. */
     int (*output)(void *ctx, const char *json, size_t len);
@@ -44,19 +43,22 @@ struct tako__sink {
 /* How the attempt ended. Facts only: statuses and error types are made in src/classify.c. */
 struct tako__outcome {
     tako_verdict verdict;
-    int exit_code;      /* 0-255, or -1 */
-    int signal;         /* for TAKO_VERDICT_SIGNAL */
-    int64_t wall_us;    /* of the run itself; -1 = none */
-    int64_t setup_us;   /* from run() being called to the program's start; -1 = none */
-    int64_t cpu_us;     /* -1 = not measured */
-    int64_t peak_bytes; /* -1 = not measured */
-    int64_t oom_kills;  /* processes of the job that the kernel killed for memory */
+    int exit_code;         /* 0-255, or -1 */
+    int signal;            /* for TAKO_VERDICT_SIGNAL */
+    int64_t wall_us;       /* of the run itself; -1 = none */
+    int64_t setup_us;      /* from run() being called to the program's start; -1 = none */
+    int64_t cpu_us;        /* -1 = not measured */
+    int64_t peak_bytes;    /* -1 = not measured */
+    int64_t oom_kills;     /* processes of the job that the kernel killed for memory */
     bool memory_by_rlimit; /* no memory cgroup: a MemoryError means that the limit was hit */
-    bool retryable;     /* TAKO_VERDICT_SETUP for a passing cause: nothing ran, may be tried again */
+    bool retryable; /* TAKO_VERDICT_SETUP for a passing cause: nothing ran, may be tried again */
     char message[TAKO_ERROR_SIZE]; /* for TAKO_VERDICT_SETUP and failing handlers, else "" */
-    const char *isolation; /* JSON object text in force, owned by the executor; or NULL */
+    const char *isolation;         /* JSON object text in force, owned by the executor; or NULL */
 };
-#define TAKO__OUTCOME_INIT {TAKO_VERDICT_NONE, -1, 0, -1, -1, -1, -1, 0, false, false, "", NULL}
+#define TAKO__OUTCOME_INIT                                                  \
+    {                                                                       \
+        TAKO_VERDICT_NONE, -1, 0, -1, -1, -1, -1, 0, false, false, "", NULL \
+    }
 
 struct tako__exec_ops {
     const char *name; /* the record's runtime */

@@ -12,16 +12,16 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
-#define JSON_DEPTH_MAX 512        /* bounds the recursion whatever the caller asks for */
-#define JSON_INTEGER_DIGITS 4300  /* what CPython's json reads; longer ones raise in the job */
+#define JSON_DEPTH_MAX 512       /* bounds the recursion whatever the caller asks for */
+#define JSON_INTEGER_DIGITS 4300 /* what CPython's json reads; longer ones raise in the job */
 
 static const char json_no_memory[] = "there is not enough memory to check it";
 
 struct json_key {
-    size_t at;       /* first byte after the opening quote */
-    size_t raw;      /* bytes up to the closing quote */
-    size_t decoded;  /* bytes once the escapes are resolved */
-    uint32_t hash;   /* of those bytes; only to tell most keys apart quickly */
+    size_t at;      /* first byte after the opening quote */
+    size_t raw;     /* bytes up to the closing quote */
+    size_t decoded; /* bytes once the escapes are resolved */
+    uint32_t hash;  /* of those bytes; only to tell most keys apart quickly */
 };
 
 struct json_scan {

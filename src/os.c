@@ -61,7 +61,8 @@ int tako__uuid7(tako_id *out, tako_error *err)
     rc = tako__random(raw, sizeof raw, err);
     if (rc != TAKO_OK)
         return rc;
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* the machine's, also where the host lends a clock */
+    (void)clock_gettime(CLOCK_REALTIME,
+                        &now); /* the machine's, also where the host lends a clock */
     ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     for (i = 0; i < 6; i++)
         raw[i] = (unsigned char)(ms >> (40 - 8 * i));

@@ -37,7 +37,7 @@ struct tako__result {
     int64_t stdout_bytes, stderr_bytes; /* written by the job */
     bool stdout_truncated, stderr_truncated;
     const char *error_type, *error_message, *error_phase;
-    int64_t started_us;  /* the program's own start; 0 = never */
+    int64_t started_us; /* the program's own start; 0 = never */
     int64_t setup_us, wall_us, cpu_us, peak_bytes, oom_kills;
     const char *runtime;
     const char *isolation; /* JSON object text or NULL */
@@ -46,10 +46,10 @@ struct tako__result {
     const tako_artifact *rejected;
     size_t n_rejected;
 };
-#define TAKO__RESULT_INIT                                                                      \
-    {                                                                                          \
-        TAKO_VERDICT_NONE, -1, 0, NULL, NULL, NULL, NULL, 0, 0, false, false, NULL, NULL, NULL, \
-            0, -1, -1, -1, -1, 0, NULL, NULL, NULL, 0, NULL, 0                                 \
+#define TAKO__RESULT_INIT                                                                          \
+    {                                                                                              \
+        TAKO_VERDICT_NONE, -1, 0, NULL, NULL, NULL, NULL, 0, 0, false, false, NULL, NULL, NULL, 0, \
+            -1, -1, -1, -1, 0, NULL, NULL, NULL, 0, NULL, 0                                        \
     }
 
 TAKO_PRIVATE void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec);

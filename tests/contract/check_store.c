@@ -835,8 +835,7 @@ Suite *suite_store(void)
     tcase_add_loop_test(c, a_clock_that_goes_back_makes_nothing_due, 0, STORES);
     tcase_add_loop_test(c, next_due_looks_at_its_types_only, 0, STORES);
     tcase_add_loop_test(c, a_finish_is_accepted_once_from_the_holder_only, 0, STORES);
-    tcase_add_loop_test(c, a_job_given_back_is_claimed_again_and_fences_the_old_attempt, 0,
-                        STORES);
+    tcase_add_loop_test(c, a_job_given_back_is_claimed_again_and_fences_the_old_attempt, 0, STORES);
     tcase_add_loop_test(c, cancel_ends_what_waits_and_asks_what_runs, 0, STORES);
     tcase_add_loop_test(c, held_and_cancel_requests_are_of_one_node, 0, STORES);
     tcase_add_loop_test(c, nodes_are_put_renewed_and_removed, 0, STORES);

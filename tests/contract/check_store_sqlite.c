@@ -520,9 +520,9 @@ END_TEST
 START_TEST(a_database_of_another_program_is_never_touched)
 {
     static char before[65536], after[65536];
-    static const char *const makers[] = {
-        "CREATE TABLE theirs (x)", "PRAGMA application_id = 77; PRAGMA user_version = 1",
-        "PRAGMA journal_mode = WAL; CREATE TABLE theirs (x)"};
+    static const char *const makers[] = {"CREATE TABLE theirs (x)",
+                                         "PRAGMA application_id = 77; PRAGMA user_version = 1",
+                                         "PRAGMA journal_mode = WAL; CREATE TABLE theirs (x)"};
     char path[320];
     size_t i, n;
     struct box b;

@@ -17,26 +17,26 @@
 #define CASES_UNUSED __attribute__((unused))
 
 /* The call succeeds, or the test fails with the store's own words. */
-#define MUST(call)                                                                          \
-    do {                                                                                    \
-        tako_error must_err_;                                                               \
-        tako_error *err = &must_err_;                                                       \
-        int must_rc_;                                                                       \
-        memset(err, 0, sizeof *err);                                                        \
-        must_rc_ = (call);                                                                  \
-        ck_assert_msg(must_rc_ == TAKO_OK, "%s: %d %s", #call, must_rc_, err->message);     \
+#define MUST(call)                                                                      \
+    do {                                                                                \
+        tako_error must_err_;                                                           \
+        tako_error *err = &must_err_;                                                   \
+        int must_rc_;                                                                   \
+        memset(err, 0, sizeof *err);                                                    \
+        must_rc_ = (call);                                                              \
+        ck_assert_msg(must_rc_ == TAKO_OK, "%s: %d %s", #call, must_rc_, err->message); \
     } while (0)
 
 /* The call fails with this code and a message that contains this text. */
-#define REFUSED(call, code, text)                                                           \
-    do {                                                                                    \
-        tako_error ref_err_;                                                                \
-        tako_error *err = &ref_err_;                                                        \
-        int ref_rc_;                                                                        \
-        memset(err, 0, sizeof *err);                                                        \
-        ref_rc_ = (call);                                                                   \
-        ck_assert_msg(ref_rc_ == (code) && strstr(err->message, text) != NULL,              \
-                      "%s: %d %s", #call, ref_rc_, err->message);                           \
+#define REFUSED(call, code, text)                                                                  \
+    do {                                                                                           \
+        tako_error ref_err_;                                                                       \
+        tako_error *err = &ref_err_;                                                               \
+        int ref_rc_;                                                                               \
+        memset(err, 0, sizeof *err);                                                               \
+        ref_rc_ = (call);                                                                          \
+        ck_assert_msg(ref_rc_ == (code) && strstr(err->message, text) != NULL, "%s: %d %s", #call, \
+                      ref_rc_, err->message);                                                      \
     } while (0)
 
 struct box { /* an open store */

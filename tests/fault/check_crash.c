@@ -97,7 +97,8 @@ static void crash_host(const struct crash_dir *d, const char *mark, time_t until
     snprintf(code, sizeof(code),
              "import subprocess, time\n"
              "if time.time() < %lld: subprocess.run(['sleep', '%s'])\n"
-             "print('done')\n", (long long)until, mark);
+             "print('done')\n",
+             (long long)until, mark);
     job.code = code;
     job.timeout_ms = 60000;
     for (i = 0; i < CRASH_JOBS; i++) {

@@ -90,7 +90,8 @@ static const char *const ordinary_programs[] = {
     "asyncio.run(f())\n",
     "import sqlite3, tempfile, ssl, ctypes, decimal, uuid, getpass, pwd, zoneinfo\n"
     "assert getpass.getuser() == 'sandbox'\n"
-    "c = sqlite3.connect(tempfile.mkdtemp() + '/x.db'); c.execute('create table a(b)'); c.commit()\n"
+    "c = sqlite3.connect(tempfile.mkdtemp() + '/x.db'); c.execute('create table a(b)'); "
+    "c.commit()\n"
     "print('ok')\n",
     "import socket\n"
     "a, b = socket.socketpair(); a.send(b'x'); assert b.recv(1) == b'x'\n"
@@ -138,7 +139,8 @@ static const char *const hostile_programs[] = {
     "import ctypes, errno, platform\n"
     "c = ctypes.CDLL(None, use_errno=True)\n"
     "if platform.machine() == 'x86_64':\n"
-    "    for flag in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):\n"
+    "    for flag in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, "
+    "0x40000000):\n"
     "        r = c.syscall(56, flag | 17, 0, 0, 0, 0)\n"
     "        if r == 0: import os; os._exit(0)\n"
     "        if r != -1 or ctypes.get_errno() != errno.EPERM: print(hex(flag), r)\n"
@@ -155,7 +157,8 @@ static const char *const hostile_programs[] = {
     "assert pids == [str(os.getpid())], pids\n"
     "for p in ['/proc/kcore', '/proc/kallsyms', '/proc/keys', '/proc/sys', '/proc/cmdline',\n"
     "          '/proc/meminfo', '/proc/sysrq-trigger', '/sys/kernel', '/dev/mem', '/dev/kmsg',\n"
-    "          '/dev/vda', '/root', '/home/sandbox/..//root', '/etc/shadow', '/var', '/proc/1/root',\n"
+    "          '/dev/vda', '/root', '/home/sandbox/..//root', '/etc/shadow', '/var', "
+    "'/proc/1/root',\n"
     "          '/proc/1/environ', '/boot', '/run/docker.sock']:\n"
     "    assert not os.path.exists(p), p\n"
     "print('ok')\n",
@@ -271,7 +274,8 @@ START_TEST(nothing_of_the_hosts_environment_or_memory_is_inside)
                    "assert not any('canary' + '-7f' in v for v in os.environ.values())\n"
                    "data = open('/proc/self/environ', 'rb').read()\n"
                    "assert b'canary' + b'-7f' not in data\n"
-                   "print('ok')\n", "ok\n");
+                   "print('ok')\n",
+                   "ok\n");
 }
 END_TEST
 
@@ -284,10 +288,12 @@ static void fork_bomb_body(void)
     if (!t)
         return;
     job.timeout_ms = 500;
-    rec = sandbox_run_job(t, "import os\n"
-                             "while True:\n"
-                             "    try: os.fork()\n"
-                             "    except OSError: pass\n", &job);
+    rec = sandbox_run_job(t,
+                          "import os\n"
+                          "while True:\n"
+                          "    try: os.fork()\n"
+                          "    except OSError: pass\n",
+                          &job);
     ck_assert_int_eq(tako_record_status(rec), TAKO_TIMEOUT);
     tako_record_free(rec);
     rec = sandbox_run(t, "print('still here')"); /* and the host goes on as before */
@@ -320,10 +326,12 @@ START_TEST(input_files_arrive_byte_for_byte)
     job.files = files;
     job.n_files = 2;
     job.input = "{\"b\":  1, \"a\": \"\\u00e4\"}";
-    rec = sandbox_run_job(t, "import os\n"
-                             "assert open('/input/data.bin','rb').read() == bytes([0,1,2,255,10,0])\n"
-                             "assert open('/input/\\u00e4 b.txt').read() == 'x'\n"
-                             "print(open('/input/data.json').read())\n", &job);
+    rec = sandbox_run_job(t,
+                          "import os\n"
+                          "assert open('/input/data.bin','rb').read() == bytes([0,1,2,255,10,0])\n"
+                          "assert open('/input/\\u00e4 b.txt').read() == 'x'\n"
+                          "print(open('/input/data.json').read())\n",
+                          &job);
     ck_assert_msg(tako_record_status(rec) == TAKO_SUCCEEDED, "%s", tako_record_stderr(rec, NULL));
     ck_assert_str_eq(tako_record_stdout(rec, NULL), "{\"b\":  1, \"a\": \"\\u00e4\"}\n");
     tako_record_free(rec);

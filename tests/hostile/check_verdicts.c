@@ -107,12 +107,14 @@ static void check_timeout(void)
     if (!t)
         return;
     job.timeout_ms = 300;
-    rec = sandbox_run_job(t, "import signal\n"
-                             "for s in range(1, 32):\n"
-                             "    try: signal.signal(s, signal.SIG_IGN)\n"
-                             "    except (OSError, ValueError): pass\n"
-                             "print('in', flush=True)\n"
-                             "while True: pass\n", &job);
+    rec = sandbox_run_job(t,
+                          "import signal\n"
+                          "for s in range(1, 32):\n"
+                          "    try: signal.signal(s, signal.SIG_IGN)\n"
+                          "    except (OSError, ValueError): pass\n"
+                          "print('in', flush=True)\n"
+                          "while True: pass\n",
+                          &job);
     ck_assert_int_eq(tako_record_status(rec), TAKO_TIMEOUT);
     ck_assert_str_eq(tako_record_error_type(rec), "execution_timeout");
     ck_assert_int_eq(tako_record_verdict(rec), TAKO_VERDICT_WALL);

@@ -110,8 +110,8 @@ START_TEST(time_limits_are_printed_in_seconds)
     static const struct {
         int64_t ms;
         const char *text;
-    } cases[] = {{1000, "(1s)"},     {500, "(0.5s)"},  {30000, "(30s)"}, {1, "(0.001s)"},
-                 {1050, "(1.05s)"},  {10010, "(10.01s)"}, {86400000, "(86400s)"}};
+    } cases[] = {{1000, "(1s)"},    {500, "(0.5s)"},     {30000, "(30s)"},      {1, "(0.001s)"},
+                 {1050, "(1.05s)"}, {10010, "(10.01s)"}, {86400000, "(86400s)"}};
     struct tako__outcome facts = TAKO__OUTCOME_INIT;
     struct tako__class c;
     size_t i;
@@ -327,10 +327,23 @@ START_TEST(hostile_stderr_is_survived)
     uint32_t seed = 12345;
     char text[600], *big;
     size_t i, n, at;
-    static const char *const bits[] = {
-        "Traceback (most recent call last):", "  File \"", "\n", "ValueError", ": ", ".", "\xFF",
-        "  | ", "  + Exception Group Traceback (most recent call last):", "\r", "10.", "/home/",
-        "Exception ignored in", "0123456789ab", "[TRUNCATED: output exceeded ", "<", "/tmp/job-"};
+    static const char *const bits[] = {"Traceback (most recent call last):",
+                                       "  File \"",
+                                       "\n",
+                                       "ValueError",
+                                       ": ",
+                                       ".",
+                                       "\xFF",
+                                       "  | ",
+                                       "  + Exception Group Traceback (most recent call last):",
+                                       "\r",
+                                       "10.",
+                                       "/home/",
+                                       "Exception ignored in",
+                                       "0123456789ab",
+                                       "[TRUNCATED: output exceeded ",
+                                       "<",
+                                       "/tmp/job-"};
 
     facts.verdict = TAKO_VERDICT_EXIT;
     facts.exit_code = 1;
@@ -402,7 +415,9 @@ static const struct {
     {"0123456789AB", "0123456789AB"},
     {"550e8400-e29b-41d4-a716-44665544000a", "550e8400-e29b-41d4-a716-44665544000a"},
     {"a\nb\tc\x1b[31md\x7f", "a b c [31md "},
-    {"\xC2\x9B" "31m", " 31m"},
+    {"\xC2\x9B"
+     "31m",
+     " 31m"},
     {"\xC3\xA9 \xFF\xC3", "\xC3\xA9 \xEF\xBF\xBD\xEF\xBF\xBD"},
 };
 

@@ -47,10 +47,11 @@ static tako_row record_row(const char *spec, const char *result)
 
 START_TEST(names_of_states_and_verdicts)
 {
-    static const char *const states[] = {"unknown", "queued",  "running", "succeeded", "failed",
-                                         "timeout", "oom",     "cancelled", "unknown"};
-    static const char *const verdicts[] = {"none", "exit",      "signal",      "wall_timeout",
-                                           "oom",  "cancelled", "setup_error", "lost", "unknown"};
+    static const char *const states[] = {"unknown", "queued", "running",   "succeeded", "failed",
+                                         "timeout", "oom",    "cancelled", "unknown"};
+    static const char *const verdicts[] = {"none",         "exit", "signal",
+                                           "wall_timeout", "oom",  "cancelled",
+                                           "setup_error",  "lost", "unknown"};
     int i;
 
     for (i = 0; i < (int)TAKO__LEN(states); i++) {
@@ -87,7 +88,9 @@ static void record_print_full(struct tako__buf *spec_text, struct tako__buf *res
     static const tako_artifact artifacts[] = {{"result.json", 7, HASH_C, NULL},
                                               {"pl\xC3\xB6t.png", 0, HASH_A, NULL}};
     static const tako_artifact rejected[] = {{"a\nb\xFF", 5, NULL, "the name is odd"}};
-    struct tako__spec spec = {HASH_A, HASH_B, "{\"a\": \"\\u00e4\"}", 15, files, 1, 1500, 536870912, "cid-1", "127.0.0.1"};
+    struct tako__spec spec = {
+        HASH_A,  HASH_B,     "{\"a\": \"\\u00e4\"}", 15, files, 1, 1500, 536870912,
+        "cid-1", "127.0.0.1"};
     struct tako__result result = TAKO__RESULT_INIT;
 
     result.verdict = TAKO_VERDICT_EXIT;
@@ -411,8 +414,8 @@ START_TEST(duration_is_known_once_it_started_and_ended)
 {
     static const struct {
         int64_t started, ended, ms;
-    } cases[] = {{0, 0, -1}, {5000, 0, -1}, {0, 5000, -1}, {1000, 5999, 4}, {5000, 5000, 0},
-                 {6000, 5000, -1}};
+    } cases[] = {{0, 0, -1},      {5000, 0, -1},   {0, 5000, -1},
+                 {1000, 5999, 4}, {5000, 5000, 0}, {6000, 5000, -1}};
     struct fault_alloc f;
     tako_host host = record_host(&f);
     tako_row row = record_row(GOOD_SPEC, NULL);
@@ -452,11 +455,11 @@ static void record_expect(const tako_host *host, const tako_row *row, bool conte
     tako_record_free(rec);
 }
 
-#define SLIM_QUEUED                                                                             \
-    "{\"execution_id\":\"" ID "\",\"status\":\"queued\",\"job_type\":\"default\","              \
-    "\"job_version\":\"default@latest\",\"created_at\":\"2026-03-17T12:00:00.123456+00:00\","   \
-    "\"started_at\":null,\"ended_at\":null,\"duration_ms\":null,\"exit_code\":null,"            \
-    "\"stdout\":\"\",\"stderr\":\"\",\"output\":null,\"error\":null,\"timing\":null,"           \
+#define SLIM_QUEUED                                                                           \
+    "{\"execution_id\":\"" ID "\",\"status\":\"queued\",\"job_type\":\"default\","            \
+    "\"job_version\":\"default@latest\",\"created_at\":\"2026-03-17T12:00:00.123456+00:00\"," \
+    "\"started_at\":null,\"ended_at\":null,\"duration_ms\":null,\"exit_code\":null,"          \
+    "\"stdout\":\"\",\"stderr\":\"\",\"output\":null,\"error\":null,\"timing\":null,"         \
     "\"runtime\":null"
 
 START_TEST(a_queued_job_prints_all_keys_with_null)

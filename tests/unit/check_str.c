@@ -127,9 +127,9 @@ static const struct {
     {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 9, "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\""},
     {"\xFF", 1, "\"\xEF\xBF\xBD\""},
     {"a\xC3", 2, "\"a\xEF\xBF\xBD\""},
-    {"\xE2\x82", 2, "\"\xEF\xBF\xBD\""},                 /* one maximal subpart */
+    {"\xE2\x82", 2, "\"\xEF\xBF\xBD\""}, /* one maximal subpart */
     {"\xE2\x82z", 3, "\"\xEF\xBF\xBDz\""},
-    {"\xC0\x80", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},     /* overlong */
+    {"\xC0\x80", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                 /* overlong */
     {"\xED\xA0\x80", 3, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* surrogate */
     {"\xF4\x90\x80\x80", 4, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
     {"\xF0\x9F\x98", 3, "\"\xEF\xBF\xBD\""},
@@ -264,25 +264,16 @@ static const struct {
     size_t len; /* 0 = strlen */
     int file, artifact;
 } str_names[] = {
-    {"a", 0, 1, 1},
-    {"report (1).txt", 0, 1, 1},
-    {"_private", 0, 1, 1},
-    {"\xC3\xA9t\xC3\xA9.csv", 0, 1, 1},
-    {"data.json", 0, 0, 1},
-    {"_requirements.txt", 0, 0, 1},
-    {"data.json2", 0, 1, 1},
-    {"result.json", 0, 1, 1},
-    {"", 0, 0, 0},
-    {".", 0, 0, 0},
-    {"..", 0, 0, 0},
-    {".hidden", 0, 0, 0},
-    {"a/b", 0, 0, 0},
-    {"a\\b", 0, 0, 0},
-    {"a\nb", 0, 0, 0},
-    {"a\x7f", 0, 0, 0},
+    {"a", 0, 1, 1},          {"report (1).txt", 0, 1, 1},
+    {"_private", 0, 1, 1},   {"\xC3\xA9t\xC3\xA9.csv", 0, 1, 1},
+    {"data.json", 0, 0, 1},  {"_requirements.txt", 0, 0, 1},
+    {"data.json2", 0, 1, 1}, {"result.json", 0, 1, 1},
+    {"", 0, 0, 0},           {".", 0, 0, 0},
+    {"..", 0, 0, 0},         {".hidden", 0, 0, 0},
+    {"a/b", 0, 0, 0},        {"a\\b", 0, 0, 0},
+    {"a\nb", 0, 0, 0},       {"a\x7f", 0, 0, 0},
     {"a\xC2\x9B", 0, 0, 0}, /* U+009B, a control above ASCII */
-    {"a\0b", 3, 0, 0},
-    {"a\xFF", 0, 0, 0},
+    {"a\0b", 3, 0, 0},       {"a\xFF", 0, 0, 0},
 };
 
 START_TEST(file_names_are_checked)
