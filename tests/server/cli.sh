@@ -436,7 +436,7 @@ id=$(python3 -c 'import json; print(json.load(open("out"))["execution_id"])')
 cp out record.json
 t show "$id" --json
 is "show --json is the same record" cmp -s out record.json
-t show "$(echo "$id" | cut -c 1-8)" --json
+t show "$(echo "$id" | cut -c 1-18)" --json
 is "show takes the beginning of an id" cmp -s out record.json
 t show "$id"
 is "show: 0" ended 0
