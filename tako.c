@@ -50,6 +50,7 @@
 #include "backends/exec_native_cgroup.c"
 #include "backends/exec_native_seccomp.c"
 #include "backends/exec_native_view.c"
+#include "backends/exec_native_pool.c"
 #include "backends/exec_native_box.c"
 #include "backends/exec_native_collect.c"
 #include "backends/exec_native_probe.c"

@@ -39,6 +39,7 @@ void native_forget(struct native *n)
 {
     int i;
 
+    native_pool_stop(n);
     for (i = 0; n->prepared && i < NATIVE_SLOTS; i++)
         tako__close_fd(&n->slot_userns[i]);
     tako__close_fd(&n->init_fd);

@@ -3,6 +3,7 @@
  *   exec_native_cgroup.c   a cgroup with the job's limits
  *   exec_native_view.c     what all jobs see of the host
  *   exec_native_box.c      everything one job will need, prepared as plain data
+ *   exec_native_pool.c     namespaces and groups made ahead and removed afterwards
  *   exec_native_child.c    clone: new namespaces, the new root is built, init is executed
  *   exec_native_init.c     pid 1: forks the job, drops everything, waits, reports
  *   exec_native_probe.c    what this host can do, found out by doing it
@@ -25,6 +26,7 @@
 enum native_step {
     NATIVE_STEP_NONE = 0,
     /* in the child, before init */
+    NATIVE_STEP_NETNS,
     NATIVE_STEP_IDMAP,
     NATIVE_STEP_PRIVATE,
     NATIVE_STEP_BIND,
@@ -153,8 +155,10 @@ struct native_usage {
     int64_t peak_bytes, cpu_us, oom_kills; /* -1 = not measured */
 };
 TAKO_PRIVATE int native_group_make(struct native_group *group, const struct native_cgroups *set,
-                                   uint64_t serial, int64_t memory_bytes, int pids, int cpu_percent,
-                                   tako_error *err);
+                                   uint64_t serial, tako_error *err);
+/* Before anybody joins it. */
+TAKO_PRIVATE int native_group_limit(const struct native_group *group, int64_t memory_bytes,
+                                    int pids, int cpu_percent, tako_error *err);
 /* Before a kill: a process needs CPU time to die, also when its group has used its share up. */
 TAKO_PRIVATE void native_group_unthrottle(const struct native_group *group);
 /* After the tree is dead. */
@@ -219,6 +223,7 @@ struct native_child {
     int keep_fd[NATIVE_KEEP_FDS]; /* inherited by init; everything else is closed by exec */
     size_t n_keep;
     int init_fd;
+    int net_fd; /* a network namespace to join; -1 = the clone made one */
     char plan_fd_text[12];
 };
 
@@ -234,6 +239,18 @@ TAKO_PRIVATE int native_userns_make(uint32_t host_id, int *fd, tako_error *err);
 
 #define NATIVE_SLOTS 1024
 #define NATIVE_LAYERS 18
+
+#define NATIVE_POOL 4   /* namespaces and groups kept ready */
+#define NATIVE_SPENT 64 /* groups that wait to be removed */
+
+struct native_pool { /* guarded by native.lock */
+    pthread_t thread;
+    pthread_cond_t work;
+    bool running, leave, make_nets, make_groups;
+    int net_fd[NATIVE_POOL], n_nets;
+    struct native_group group[NATIVE_POOL], spent[NATIVE_SPENT];
+    int n_groups, n_spent;
+};
 
 struct native_layer_note {
     tako_layer_state state;
@@ -263,6 +280,7 @@ struct native {
     int slot_userns[NATIVE_SLOTS]; /* -1 = not made yet */
     bool slot_used[NATIVE_SLOTS];
     uint64_t serial;
+    struct native_pool pool;
     struct native_layer_note layer[NATIVE_LAYERS];
     char *isolation; /* JSON text of the layers */
 };
@@ -282,7 +300,7 @@ struct native_box {
     struct native_group group;
     bool has_group;
     int out[2], errs[2], status[2], life[2], sock[2];
-    int plan_fd, landlock_fd, null_fd, pidfd, output_fd;
+    int plan_fd, landlock_fd, null_fd, net_fd, pidfd, output_fd;
     long pid;
     struct native_child child;
     struct native_item *items; /* the job's own files */
@@ -303,6 +321,15 @@ TAKO_PRIVATE void native_box_kill(struct native_box *box);
 /* Waits until the whole tree is gone. */
 TAKO_PRIVATE void native_box_reap(struct native_box *box);
 TAKO_PRIVATE void native_box_release(struct native_box *box);
+
+TAKO_PRIVATE void native_pool_start(struct native *n);
+TAKO_PRIVATE void native_pool_stop(struct native *n);
+/* A network namespace that nobody was in yet, now the caller's; -1 = none is ready. */
+TAKO_PRIVATE int native_pool_take_net(struct native *n);
+/* A group without limits and processes; false = none is ready. */
+TAKO_PRIVATE bool native_pool_take_group(struct native *n, struct native_group *group);
+/* The group is removed, now or soon. */
+TAKO_PRIVATE void native_pool_give_group(struct native *n, struct native_group *group);
 
 /* Finds out what this host can do by doing it once; fills the layers. Called with both locks held;
  * releases n->lock in between. */

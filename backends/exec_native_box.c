@@ -325,6 +325,7 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     c->output_sock = box->sock[1];
     c->keep_caps = n->privileged ? 0 : (1UL << CAP_SYS_ADMIN) | (1UL << CAP_SETPCAP);
     c->init_fd = n->init_fd;
+    c->net_fd = box->net_fd;
     snprintf(c->plan_fd_text, sizeof(c->plan_fd_text), "%d", box->plan_fd);
     box_keep(c, box->plan_fd);
     box_keep(c, box->status[1]);
@@ -384,7 +385,7 @@ static void box_init(struct native_box *box, struct native *n, const struct tako
     memset(box, 0, sizeof(*box));
     box->n = n;
     box->task = task;
-    box->slot = box->plan_fd = box->landlock_fd = box->null_fd = -1;
+    box->slot = box->plan_fd = box->landlock_fd = box->null_fd = box->net_fd = -1;
     box->pidfd = box->output_fd = -1;
     box->out[0] = box->out[1] = box->errs[0] = box->errs[1] = -1;
     box->status[0] = box->status[1] = box->life[0] = box->life[1] = -1;
@@ -401,12 +402,17 @@ int native_box_prepare(struct native_box *box, struct native *n, const struct ta
     rc = box_take_slot(box, err);
     if (rc != TAKO_OK)
         goto out;
-    rc = native_group_make(
-        &box->group, &n->cgroups, __atomic_add_fetch(&n->serial, 1, __ATOMIC_RELAXED),
-        task ? task->memory_bytes : TAKO_MEMORY_MIN, NATIVE_PIDS_MAX, NATIVE_CPU_PERCENT, err);
+    if (!native_pool_take_group(n, &box->group))
+        rc = native_group_make(&box->group, &n->cgroups,
+                               __atomic_add_fetch(&n->serial, 1, __ATOMIC_RELAXED), err);
     if (rc != TAKO_OK)
         goto out;
     box->has_group = true;
+    rc = native_group_limit(&box->group, task ? task->memory_bytes : TAKO_MEMORY_MIN,
+                            NATIVE_PIDS_MAX, NATIVE_CPU_PERCENT, err);
+    if (rc != TAKO_OK)
+        goto out;
+    box->net_fd = native_pool_take_net(n);
     box->tree_fd = tako__array(&n->host, n->view.count + 1, sizeof(*box->tree_fd));
     box->stack = mmap(NULL, BOX_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!box->tree_fd || box->stack == MAP_FAILED) {
@@ -466,7 +472,8 @@ static void box_close_given(struct native_box *box)
 
 int native_box_spawn(struct native_box *box, int *step, int *error)
 {
-    unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+    unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+                          (box->net_fd >= 0 ? 0 : CLONE_NEWNET) |
                           (box->n->privileged ? 0 : CLONE_NEWUSER);
 
     *step = NATIVE_STEP_CLONE;
@@ -545,9 +552,10 @@ void native_box_release(struct native_box *box)
     tako__close_fd(&box->plan_fd);
     tako__close_fd(&box->landlock_fd);
     tako__close_fd(&box->null_fd);
+    tako__close_fd(&box->net_fd);
     tako__close_fd(&box->output_fd);
     if (box->has_group)
-        native_group_remove(&box->group);
+        native_pool_give_group(box->n, &box->group);
     box->has_group = false;
     box_give_slot(box);
     if (box->stack && box->stack != MAP_FAILED)

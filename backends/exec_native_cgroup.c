@@ -539,7 +539,7 @@ static int cgroup_limit(const struct native_group *group, int64_t memory_bytes, 
 }
 
 int native_group_make(struct native_group *group, const struct native_cgroups *set, uint64_t serial,
-                      int64_t memory_bytes, int pids, int cpu_percent, tako_error *err)
+                      tako_error *err)
 {
     char dir[CGROUP_PATH], procs[CGROUP_PATH + 16];
     int i, fd, error;
@@ -560,12 +560,16 @@ int native_group_make(struct native_group *group, const struct native_cgroups *s
         }
         group->procs_fd[group->n_procs++] = fd;
     }
-    error = cgroup_limit(group, memory_bytes, pids, cpu_percent);
-    if (error) {
-        native_group_remove(group);
-        return tako__fail_errno(err, TAKO_ESYS, error, "setting the limits of the job's cgroup");
-    }
     return TAKO_OK;
+}
+
+int native_group_limit(const struct native_group *group, int64_t memory_bytes, int pids,
+                       int cpu_percent, tako_error *err)
+{
+    int error = cgroup_limit(group, memory_bytes, pids, cpu_percent);
+
+    return error ? tako__fail_errno(err, TAKO_ESYS, error, "setting the limits of the job's cgroup")
+                 : TAKO_OK;
 }
 
 void native_group_unthrottle(const struct native_group *group)

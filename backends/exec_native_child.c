@@ -309,6 +309,8 @@ NATIVE_BARE static int child_main(void *arg)
     size_t i;
 
     NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (c->net_fd >= 0)
+        CHILD_TRY(NATIVE_STEP_NETNS, NATIVE_SYS2(SYS_setns, c->net_fd, CLONE_NEWNET));
     if ((c->map_ids && child_map_ids(c) < 0) || child_offer(c) < 0 || child_build_root(c) < 0 ||
         child_add_rules(c) < 0 || child_finish_root(c) < 0 || child_keep_caps(c) < 0)
         return 1;

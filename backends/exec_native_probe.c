@@ -49,6 +49,7 @@ static const char *const probe_name[NATIVE_LAYERS] = {
 
 static const char *const probe_step[NATIVE_STEP_COUNT] = {
     [NATIVE_STEP_NONE] = "starting init",
+    [NATIVE_STEP_NETNS] = "joining a fresh network namespace",
     [NATIVE_STEP_IDMAP] = "mapping user and group ids",
     [NATIVE_STEP_PRIVATE] = "making the mounts private",
     [NATIVE_STEP_BIND] = "binding a part of the root file system",
@@ -399,5 +400,7 @@ int native_probe(struct native *n, tako_error *err)
     probe_judge(n);
     if (!n->usable)
         tako__log(&n->host, TAKO_LOG_WARN, "native", "%s", n->refusal);
+    if (n->usable)
+        native_pool_start(n);
     return probe_isolation_text(n, err);
 }

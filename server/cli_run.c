@@ -449,7 +449,7 @@ static int run_verdict(const struct run_state *s, const tako_record *rec, bool q
         return code;
     if (s->mid_line && s->tty)
         fputc('\n', stderr);
-    cli_say("job %.8s %s%s%s", tako_record_id(rec), tako_status_name(status), message ? ": " : "",
+    cli_say("job %s %s%s%s", tako_record_id(rec), tako_status_name(status), message ? ": " : "",
             message ? message : "");
     return code;
 }
@@ -464,7 +464,7 @@ static bool run_artifacts(tako *t, const tako_record *rec, int dir)
     for (size_t i = 0; i < tako_record_artifact_count(rec, TAKO_REJECTED); i++) {
         const tako_artifact *a = tako_record_artifact(rec, TAKO_REJECTED, i);
 
-        cli_say("job %.8s left %s, which is no artifact: %s", tako_record_id(rec), a->name,
+        cli_say("job %s left %s, which is no artifact: %s", tako_record_id(rec), a->name,
                 a->reason ? a->reason : "rejected");
     }
     return ok;
@@ -521,7 +521,7 @@ static int run_end(struct run_state *s, const tako_record *rec, const struct cli
     int code = run_verdict(s, rec, args->json || s->write_errno != 0);
 
     if (s->write_errno) {
-        cli_say("job %.8s cancelled: its output cannot be written: %s", s->id.text,
+        cli_say("job %s cancelled: its output cannot be written: %s", s->id.text,
                 strerror(s->write_errno));
         code = s->write_errno == EPIPE ? CLI_PIPE : CLI_REFUSED;
     }

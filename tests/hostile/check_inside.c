@@ -279,6 +279,38 @@ START_TEST(nothing_of_the_hosts_environment_or_memory_is_inside)
 }
 END_TEST
 
+/* More jobs than are made ready ahead, so that both ways of making a namespace are met. */
+START_TEST(no_job_is_in_a_namespace_of_the_host)
+{
+    static const char *const names[] = {"user", "mnt", "pid", "net", "ipc", "uts"};
+    char link[64], own[64];
+    tako *t = sandbox_open(1);
+    tako_record *rec;
+    size_t i, round;
+    ssize_t len;
+
+    if (!t)
+        return;
+    for (round = 0; round < 8; round++) {
+        rec = sandbox_run(t, "import os\n"
+                             "for n in ('user', 'mnt', 'pid', 'net', 'ipc', 'uts'):\n"
+                             "    print(os.readlink('/proc/self/ns/' + n))\n");
+        for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+            snprintf(link, sizeof(link), "/proc/self/ns/%s", names[i]);
+            len = readlink(link, own, sizeof(own) - 2);
+            ck_assert_int_gt(len, 0);
+            own[len] = '\n';
+            own[len + 1] = '\0';
+            ck_assert_msg(strstr(tako_record_stdout(rec, NULL), names[i]) != NULL &&
+                              strstr(tako_record_stdout(rec, NULL), own) == NULL,
+                          "%s: %s", own, tako_record_stdout(rec, NULL));
+        }
+        tako_record_free(rec);
+    }
+    tako_close(t);
+}
+END_TEST
+
 static void fork_bomb_body(void)
 {
     tako *t = sandbox_open(2);
@@ -437,6 +469,7 @@ Suite *suite_inside(void)
     tcase_add_test(c, the_walls_hold_as_root);
     tcase_add_test(c, the_walls_hold_as_user);
     tcase_add_test(c, nothing_of_the_hosts_environment_or_memory_is_inside);
+    tcase_add_test(c, no_job_is_in_a_namespace_of_the_host);
     tcase_add_test(c, a_fork_bomb_is_contained_as_root);
     tcase_add_test(c, a_fork_bomb_is_contained_as_user);
     tcase_add_test(c, input_files_arrive_byte_for_byte);
