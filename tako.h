@@ -54,8 +54,8 @@
  * while it calls you. While a sandboxed job runs it is a child process of the host, so a
  * host that waits for *any* child (waitpid(-1)) may collect it: Tako copes, its own status
  * travels over a pipe. After fork() the child may only exec or _exit; calls on an inherited
- * engine fail with TAKO_ESTATE. The allocator hook covers Tako's own memory; SQLite, cJSON
- * and libseccomp use libc's.
+ * engine fail with TAKO_ESTATE. A thread inside a call must not be cancelled (pthread_cancel). The
+ * allocator hook covers Tako's own memory; SQLite, cJSON and libseccomp use libc's.
  *
  * SPDX-License-Identifier: MIT
  */
