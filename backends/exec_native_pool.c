@@ -1,7 +1,7 @@
 /* exec_native_pool.c - what of a sandbox can be made before its job comes and removed after its
- * record is told: network namespaces (the dearest of all, each used once) and cgroups. One thread per
- * engine keeps a few ready and clears away what is spent; it sleeps while there is nothing to do.
- * Nothing depends on it: where the pool is empty the box makes its own.
+ * record is told: network namespaces (the dearest of all, each used once) and cgroups. One thread
+ * per engine keeps a few ready and clears away what is spent; it sleeps while there is nothing to
+ * do. Nothing depends on it: where the pool is empty the box makes its own.
  * SPDX-License-Identifier: MIT */
 #include "exec_native.h"
 #include "exec_native_sys.h"

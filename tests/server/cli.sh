@@ -374,11 +374,11 @@ job 'while True: pass'
 t run job.py --timeout 0.5
 is "timeout: 124" ended 124
 is "timeout: one line" only_one_line
-is "timeout: says so" complains '^tako: job [0-9a-f]\{8\} timeout: .*time limit'
+is "timeout: says so" complains '^tako: job [0-9a-f-]\{36\} timeout: .*time limit'
 job 'x = []\nwhile True: x.append(bytearray(8 << 20))'
 t run job.py --memory 96m
 is "oom: 137" ended 137
-is "oom: says so" complains '^tako: job [0-9a-f]\{8\} oom: '
+is "oom: says so" complains '^tako: job [0-9a-f-]\{36\} oom: '
 job 'x = bytearray(200 << 20)\nprint(len(x) >> 20)'
 t run job.py --memory 128m
 is "200 MiB do not fit into 128m" ended 137
@@ -393,11 +393,11 @@ done
 job 'import os\nos.kill(os.getpid(), 9)'
 t run job.py
 is "kill -9 of itself: 137" ended 137
-is "kill -9 of itself: failed, not oom" complains '^tako: job [0-9a-f]\{8\} failed: '
+is "kill -9 of itself: failed, not oom" complains '^tako: job [0-9a-f-]\{36\} failed: '
 job 'import os\nos.abort()'
 t run job.py
 is "abort: 134" ended 134
-is "abort: says so" complains '^tako: job [0-9a-f]\{8\} failed: '
+is "abort: says so" complains '^tako: job [0-9a-f-]\{36\} failed: '
 
 job 'print(open("/input/data.json").read())'
 t run job.py
