@@ -183,10 +183,16 @@ typedef enum tako_verdict {
     TAKO_VERDICT_OOM = 4,       /* the kernel (or the memory rlimit) stopped it at its limit */
     TAKO_VERDICT_CANCELLED = 5, /* killed because the host asked for it */
     TAKO_VERDICT_SETUP = 6,     /* the sandbox could not be made; the code never started */
-    TAKO_VERDICT_LOST = 7       /* the node died while it ran */
+    TAKO_VERDICT_LOST = 7,      /* the node died while it ran */
+    TAKO_VERDICT_CPU = 8,       /* killed at the limit of CPU time */
+    TAKO_VERDICT_HOST_OOM = 9,  /* the kernel killed it because the host, or a group around the
+                                   engine, ran out of memory: not the job's own limit */
+    TAKO_VERDICT_OUTPUT = 10,   /* killed because it wrote more than output_kill_bytes */
+    TAKO_VERDICT_VIOLATION = 11 /* killed at a system call that no innocent program makes */
 } tako_verdict;
 
-/* "none", "exit", "signal", "wall_timeout", "oom", "cancelled", "setup_error", "lost". */
+/* "none", "exit", "signal", "wall_timeout", "oom", "cancelled", "setup_error", "lost",
+ * "cpu_timeout", "host_oom", "output_limit", "violation". */
 TAKO_API const char *tako_verdict_name(tako_verdict verdict);
 
 /* ---- engine --------------------------------------------------------------------------- */
@@ -335,11 +341,18 @@ typedef struct tako_job {
     int64_t run_at_ms;    /* not before this instant, Unix milliseconds; 0 = now */
     const char *correlation_id; /* 1-64 visible ASCII characters, or NULL */
     const char *client_ip;      /* up to 45 characters, stored as given, or NULL */
+    int64_t cpu_timeout_ms;     /* CPU time, user and system, of all its processes together,
+                                   1-TAKO_TIMEOUT_MAX_MS; 0 = no limit but timeout_ms. Without
+                                   effect on handlers */
+    int64_t output_kill_bytes;  /* the job is killed once it wrote more than so many bytes to stdout
+                                   or to stderr, 1-INT64_MAX; 0 = never: output beyond
+                                   TAKO_OUTPUT_CAP is counted and dropped. Without effect on
+                                   handlers */
 } tako_job;
 
-#define TAKO_JOB_INIT                                                             \
-    {                                                                             \
-        sizeof(tako_job), NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL \
+#define TAKO_JOB_INIT                                                                   \
+    {                                                                                   \
+        sizeof(tako_job), NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0 \
     }
 
 /* Puts a job into the queue and returns once it is committed: with a file store it then
@@ -434,6 +447,15 @@ TAKO_API const char *tako_record_error_phase(const tako_record *rec);   /* or NU
 TAKO_API int64_t tako_record_wall_us(const tako_record *rec);           /* of the run itself; -1 */
 TAKO_API int64_t tako_record_cpu_us(const tako_record *rec);            /* user + system; -1 */
 TAKO_API int64_t tako_record_peak_bytes(const tako_record *rec);        /* peak memory; -1 */
+TAKO_API int64_t tako_record_oom_kills(const tako_record *rec); /* its processes that were killed
+                                                                   for want of memory */
+TAKO_API int64_t tako_record_pids_peak(const tako_record *rec); /* most processes and threads at
+                                                                   once; -1 */
+TAKO_API int64_t tako_record_pids_hits(const tako_record *rec); /* forks refused at the limit; -1 */
+TAKO_API int64_t tako_record_throttled_us(const tako_record *rec); /* held back at the CPU share,
+                                                                      summed over CPUs; -1 */
+TAKO_API int64_t tako_record_survivors(const tako_record *rec);   /* processes left at the program's
+                                                                   end or killed with it; -1 */
 TAKO_API const char *tako_record_runtime(const tako_record *rec); /* "native", "handler"; or NULL */
 /* What was in force, as a JSON object {layer: "on" | "weaker: why" | "off: why"}; or NULL. */
 TAKO_API const char *tako_record_isolation(const tako_record *rec);

@@ -42,6 +42,8 @@ struct cli_args {
     size_t n_files;
     int64_t timeout_ms;
     int64_t memory_bytes;
+    int64_t cpu_timeout_ms;
+    int64_t output_kill_bytes;
     int priority;
     const char *job_type;
     const char *output_dir;
@@ -55,6 +57,7 @@ struct cli_args {
 /* ---- cli_args.c: values; each gives NULL, or a static text that says what is wrong ------- */
 
 const char *cli_parse_seconds(const char *text, int64_t *ms);
+const char *cli_parse_memory(const char *text, int64_t *bytes);
 const char *cli_parse_size(const char *text, int64_t *bytes);
 const char *cli_parse_int(const char *text, int min, int max, int *value);
 const char *cli_parse_status(const char *text, unsigned *statuses);

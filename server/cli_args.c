@@ -52,13 +52,13 @@ const char *cli_parse_seconds(const char *text, int64_t *ms)
     return *ms >= 1 && *ms <= TAKO_TIMEOUT_MAX_MS ? NULL : fault;
 }
 
-const char *cli_parse_size(const char *text, int64_t *bytes)
+/* 0 and up; false when it is no size. */
+static bool args_size(const char *text, int64_t *bytes)
 {
-    static const char fault[] = "a size from 64m to 32g, in bytes or with k, m or g behind it";
     int64_t unit = 1;
 
     if (!args_digits(&text, bytes))
-        return fault;
+        return false;
     switch (*text) {
     case 'k':
     case 'K':
@@ -82,11 +82,23 @@ const char *cli_parse_size(const char *text, int64_t *bytes)
         if (*text == 'b' || *text == 'B')
             text++;
         else if (text[-1] == 'i')
-            return fault;
+            return false;
     }
-    if (*text || __builtin_mul_overflow(*bytes, unit, bytes))
-        return fault;
-    return *bytes >= TAKO_MEMORY_MIN && *bytes <= TAKO_MEMORY_MAX ? NULL : fault;
+    return !*text && !__builtin_mul_overflow(*bytes, unit, bytes);
+}
+
+const char *cli_parse_memory(const char *text, int64_t *bytes)
+{
+    return args_size(text, bytes) && *bytes >= TAKO_MEMORY_MIN && *bytes <= TAKO_MEMORY_MAX
+               ? NULL
+               : "a size from 64m to 32g, in bytes or with k, m or g behind it";
+}
+
+const char *cli_parse_size(const char *text, int64_t *bytes)
+{
+    return args_size(text, bytes) && *bytes > 0
+               ? NULL
+               : "a size above 0, in bytes or with k, m or g behind it";
 }
 
 const char *cli_parse_int(const char *text, int min, int max, int *value)

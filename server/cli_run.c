@@ -412,6 +412,8 @@ static bool run_material_read(struct run_material *m, const struct cli_args *arg
     m->job.type = args->job_type;
     m->job.timeout_ms = args->timeout_ms;
     m->job.memory_bytes = args->memory_bytes;
+    m->job.cpu_timeout_ms = args->cpu_timeout_ms;
+    m->job.output_kill_bytes = args->output_kill_bytes;
     m->job.priority = args->priority;
     return true;
 }

@@ -49,7 +49,17 @@ static const char *take_timeout(struct cli_args *args, const char *value)
 
 static const char *take_memory(struct cli_args *args, const char *value)
 {
-    return cli_parse_size(value, &args->memory_bytes);
+    return cli_parse_memory(value, &args->memory_bytes);
+}
+
+static const char *take_cpu_time(struct cli_args *args, const char *value)
+{
+    return cli_parse_seconds(value, &args->cpu_timeout_ms);
+}
+
+static const char *take_output_limit(struct cli_args *args, const char *value)
+{
+    return cli_parse_size(value, &args->output_kill_bytes);
 }
 
 static const char *take_priority(struct cli_args *args, const char *value)
@@ -134,6 +144,10 @@ static const struct main_option main_options[] = {
      "wall time the job may take; default 30, fractions allowed"},
     {"memory", "SIZE", MAIN_RUN, take_memory,
      "memory the job may use, like 256m or 1g; default 512m"},
+    {"cpu-time", "SECONDS", MAIN_RUN, take_cpu_time,
+     "CPU time of all its processes together, after which it is killed; default no limit"},
+    {"output-limit", "SIZE", MAIN_RUN, take_output_limit,
+     "kill the job once it writes more to stdout or stderr; default: truncate, do not kill"},
     {"job-type", "NAME", MAIN_RUN, take_job_type, "the job type; default \"default\": Python"},
     {"priority", "N", MAIN_RUN, take_priority, "-100 to 100, higher runs first; default 0"},
     {"output-dir", "DIR", MAIN_RUN, take_output_dir,

@@ -412,12 +412,12 @@ static void classify_signal(struct tako__class *out, int number)
     classify_set(out, TAKO_FAILED, "killed", "execution", text);
 }
 
-static void classify_timeout(struct tako__class *out, int64_t ms)
+static void classify_timeout(struct tako__class *out, const char *what, int64_t ms)
 {
     char text[96];
     int n, fraction = (int)(ms % 1000);
 
-    n = snprintf(text, sizeof text, "Code execution exceeded time limit (%lld",
+    n = snprintf(text, sizeof text, "Code execution exceeded %s limit (%lld", what,
                  (long long)(ms / 1000));
     if (fraction)
         n += snprintf(text + n, sizeof text - (size_t)n, ".%03d", fraction);
@@ -468,7 +468,7 @@ static void classify_exit(struct tako__class *out, const struct tako__outcome *f
     tako__sanitize(line.text, line.len, out->message, CLASSIFY_MESSAGE_MAX + 1);
 }
 
-void tako__classify(struct tako__class *out, const struct tako__outcome *facts, int64_t timeout_ms,
+void tako__classify(struct tako__class *out, const struct tako__outcome *facts, int64_t limit_ms,
                     const char *stderr_text, size_t stderr_len)
 {
     const char *message = facts->message;
@@ -487,10 +487,25 @@ void tako__classify(struct tako__class *out, const struct tako__outcome *facts, 
         classify_signal(out, facts->signal);
         return;
     case TAKO_VERDICT_WALL:
-        classify_timeout(out, timeout_ms);
+        classify_timeout(out, "time", limit_ms);
+        return;
+    case TAKO_VERDICT_CPU:
+        classify_timeout(out, "CPU time", limit_ms);
         return;
     case TAKO_VERDICT_OOM:
         classify_set(out, TAKO_OOM, "oom", "execution", "Execution exceeded memory limit");
+        return;
+    case TAKO_VERDICT_HOST_OOM:
+        classify_set(out, TAKO_FAILED, "killed", "execution",
+                     "The host ran out of memory and its kernel killed the job");
+        return;
+    case TAKO_VERDICT_OUTPUT:
+        classify_set(out, TAKO_FAILED, "killed", "execution",
+                     message[0] ? message : "Output exceeded its limit");
+        return;
+    case TAKO_VERDICT_VIOLATION:
+        classify_set(out, TAKO_FAILED, "permission", "execution",
+                     message[0] ? message : "Forbidden system call");
         return;
     case TAKO_VERDICT_CANCELLED:
         classify_set(out, TAKO_CANCELLED, "cancelled", facts->wall_us < 0 ? "startup" : "execution",

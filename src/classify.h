@@ -12,9 +12,9 @@ struct tako__class {
     char message[TAKO_ERROR_SIZE]; /* sanitised; "" when succeeded */
 };
 /* Kernel facts first, then the class name in the last traceback line of `stderr_text`, then the
- * table. */
+ * table. `limit_ms` is the limit that a timeout's message names. */
 TAKO_PRIVATE void tako__classify(struct tako__class *out, const struct tako__outcome *facts,
-                                 int64_t timeout_ms, const char *stderr_text, size_t stderr_len);
+                                 int64_t limit_ms, const char *stderr_text, size_t stderr_len);
 
 /* `s` as it may be shown to a client (contract 7.1): private paths, addresses and container ids
  * masked, control characters made spaces, invalid UTF-8 made U+FFFD; cut at a character boundary

@@ -20,7 +20,9 @@ struct tako__task {
     size_t n_files;
     int64_t timeout_ms;
     int64_t memory_bytes;
-    int cancel_fd; /* becomes readable when the attempt must stop; never read it */
+    int64_t cpu_timeout_ms;    /* 0 = none */
+    int64_t output_kill_bytes; /* 0 = none */
+    int cancel_fd;             /* becomes readable when the attempt must stop; never read it */
 };
 
 /* Where the attempt's output goes; the functions are called from run()'s thread only. */
@@ -50,14 +52,19 @@ struct tako__outcome {
     int64_t cpu_us;        /* -1 = not measured */
     int64_t peak_bytes;    /* -1 = not measured */
     int64_t oom_kills;     /* processes of the job that the kernel killed for memory */
+    int64_t pids_peak;     /* these four: -1 = not measured */
+    int64_t pids_hits;     /* forks refused at the limit */
+    int64_t throttled_us;  /* held back at the CPU share */
+    int64_t survivors;     /* processes that had to be killed at the end */
     bool memory_by_rlimit; /* no memory cgroup: a MemoryError means that the limit was hit */
     bool retryable; /* TAKO_VERDICT_SETUP for a passing cause: nothing ran, may be tried again */
-    char message[TAKO_ERROR_SIZE]; /* for TAKO_VERDICT_SETUP and failing handlers, else "" */
-    const char *isolation;         /* JSON object text in force, owned by the executor; or NULL */
+    /* For TAKO_VERDICT_SETUP, _OUTPUT, _VIOLATION and failing handlers, else "". */
+    char message[TAKO_ERROR_SIZE];
+    const char *isolation; /* JSON object text in force, owned by the executor; or NULL */
 };
-#define TAKO__OUTCOME_INIT                                                  \
-    {                                                                       \
-        TAKO_VERDICT_NONE, -1, 0, -1, -1, -1, -1, 0, false, false, "", NULL \
+#define TAKO__OUTCOME_INIT                                                                  \
+    {                                                                                       \
+        TAKO_VERDICT_NONE, -1, 0, -1, -1, -1, -1, 0, -1, -1, -1, -1, false, false, "", NULL \
     }
 
 struct tako__exec_ops {

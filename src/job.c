@@ -142,6 +142,12 @@ static int job_check_numbers(const tako_job *job, tako_error *err)
         return tako__fail(err, TAKO_EINVAL, "memory_bytes: %" PRId64 ", not in %lld-%lld (0 = %d)",
                           job->memory_bytes, (long long)TAKO_MEMORY_MIN, (long long)TAKO_MEMORY_MAX,
                           JOB_MEMORY);
+    if (job->cpu_timeout_ms < 0 || job->cpu_timeout_ms > TAKO_TIMEOUT_MAX_MS)
+        return tako__fail(err, TAKO_EINVAL, "cpu_timeout_ms: %" PRId64 ", not in 1-%d (0 = none)",
+                          job->cpu_timeout_ms, TAKO_TIMEOUT_MAX_MS);
+    if (job->output_kill_bytes < 0)
+        return tako__fail(err, TAKO_EINVAL, "output_kill_bytes: %" PRId64 " is negative (0 = none)",
+                          job->output_kill_bytes);
     if (job->priority < -100 || job->priority > 100)
         return tako__fail(err, TAKO_EINVAL, "priority: %d, not in -100..100", job->priority);
     if (job->run_at_ms < 0 || job->run_at_ms > JOB_RUN_AT_MAX_MS)
@@ -232,6 +238,8 @@ static int job_write(tako *t, const tako_job *job, struct tako__paper *paper, ta
     spec.n_files = job->n_files;
     spec.timeout_ms = job->timeout_ms ? job->timeout_ms : JOB_TIMEOUT_MS;
     spec.memory_bytes = job->memory_bytes ? job->memory_bytes : JOB_MEMORY;
+    spec.cpu_timeout_ms = job->cpu_timeout_ms;
+    spec.output_kill_bytes = job->output_kill_bytes;
     spec.correlation_id = job->correlation_id;
     spec.client_ip = job->client_ip;
     tako__spec_print(&paper->spec, &spec);

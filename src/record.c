@@ -94,6 +94,14 @@ const char *tako_verdict_name(tako_verdict verdict)
         return "setup_error";
     case TAKO_VERDICT_LOST:
         return "lost";
+    case TAKO_VERDICT_CPU:
+        return "cpu_timeout";
+    case TAKO_VERDICT_HOST_OOM:
+        return "host_oom";
+    case TAKO_VERDICT_OUTPUT:
+        return "output_limit";
+    case TAKO_VERDICT_VIOLATION:
+        return "violation";
     }
     return "unknown";
 }
@@ -102,7 +110,7 @@ static bool record_verdict(const char *name, tako_verdict *out)
 {
     int v;
 
-    for (v = TAKO_VERDICT_NONE; v <= TAKO_VERDICT_LOST; v++) {
+    for (v = TAKO_VERDICT_NONE; v <= TAKO_VERDICT_VIOLATION; v++) {
         if (strcmp(name, tako_verdict_name((tako_verdict)v)) == 0) {
             *out = (tako_verdict)v;
             return true;
@@ -158,6 +166,8 @@ void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec)
     tako__json_put_int(out, "memory_bytes", spec->memory_bytes);
     record_put_str(out, "correlation_id", spec->correlation_id);
     record_put_str(out, "client_ip", spec->client_ip);
+    record_put_int(out, "cpu_timeout_ms", spec->cpu_timeout_ms, 0);
+    record_put_int(out, "output_kill_bytes", spec->output_kill_bytes, 0);
     tako__buf_puts(out, "}");
 }
 
@@ -186,6 +196,10 @@ void tako__result_print(struct tako__buf *out, const struct tako__result *result
     record_put_int(out, "cpu_us", result->cpu_us, -1);
     record_put_int(out, "peak_bytes", result->peak_bytes, -1);
     record_put_int(out, "oom_kills", result->oom_kills, 0);
+    record_put_int(out, "pids_peak", result->pids_peak, -1);
+    record_put_int(out, "pids_hits", result->pids_hits, -1);
+    record_put_int(out, "throttled_us", result->throttled_us, -1);
+    record_put_int(out, "survivors", result->survivors, -1);
     record_put_str(out, "runtime", result->runtime);
     record_put_str(out, "isolation", result->isolation); /* as text, so that it stays verbatim */
     record_put_list(out, "artifacts", result->artifacts, result->n_artifacts);
@@ -266,6 +280,10 @@ static int record_read_spec(tako_record *rec, tako_error *err)
         return record_corrupt(err, rec, "its limits");
     spec->correlation_id = tako__json_str(doc, "correlation_id", NULL);
     spec->client_ip = tako__json_str(doc, "client_ip", NULL);
+    spec->cpu_timeout_ms = tako__json_int(doc, "cpu_timeout_ms", 0);
+    spec->output_kill_bytes = tako__json_int(doc, "output_kill_bytes", 0);
+    if (spec->cpu_timeout_ms < 0 || spec->output_kill_bytes < 0)
+        return record_corrupt(err, rec, "its limits");
     return record_read_list(rec, TAKO_INPUT_FILES, tako__json_get(doc, "files"), err);
 }
 
@@ -306,6 +324,10 @@ static int record_read_result(tako_record *rec, tako_error *err)
     result->cpu_us = tako__json_int(doc, "cpu_us", -1);
     result->peak_bytes = tako__json_int(doc, "peak_bytes", -1);
     result->oom_kills = tako__json_int(doc, "oom_kills", 0);
+    result->pids_peak = tako__json_int(doc, "pids_peak", -1);
+    result->pids_hits = tako__json_int(doc, "pids_hits", -1);
+    result->throttled_us = tako__json_int(doc, "throttled_us", -1);
+    result->survivors = tako__json_int(doc, "survivors", -1);
     result->runtime = tako__json_str(doc, "runtime", NULL);
     rc = record_read_list(rec, TAKO_ARTIFACTS, tako__json_get(doc, "artifacts"), err);
     if (rc != TAKO_OK)
@@ -437,6 +459,11 @@ RECORD_GET(const char *, tako_record_error_phase, rec->result.error_phase, NULL)
 RECORD_GET(int64_t, tako_record_wall_us, rec->result.wall_us, -1)
 RECORD_GET(int64_t, tako_record_cpu_us, rec->result.cpu_us, -1)
 RECORD_GET(int64_t, tako_record_peak_bytes, rec->result.peak_bytes, -1)
+RECORD_GET(int64_t, tako_record_oom_kills, rec->result.oom_kills, 0)
+RECORD_GET(int64_t, tako_record_pids_peak, rec->result.pids_peak, -1)
+RECORD_GET(int64_t, tako_record_pids_hits, rec->result.pids_hits, -1)
+RECORD_GET(int64_t, tako_record_throttled_us, rec->result.throttled_us, -1)
+RECORD_GET(int64_t, tako_record_survivors, rec->result.survivors, -1)
 RECORD_GET(const char *, tako_record_runtime, rec->result.runtime, NULL)
 RECORD_GET(const char *, tako_record_isolation, rec->result.isolation, NULL)
 RECORD_GET(const char *, tako_record_correlation_id, rec->spec.correlation_id, NULL)
@@ -449,7 +476,8 @@ RECORD_GET(const char *, tako__record_output_hash, rec->result.output_hash, NULL
 RECORD_GET(int64_t, tako__record_timeout_ms, rec->spec.timeout_ms, 0)
 RECORD_GET(int64_t, tako__record_memory_bytes, rec->spec.memory_bytes, 0)
 RECORD_GET(int64_t, tako__record_setup_us, rec->result.setup_us, -1)
-RECORD_GET(int64_t, tako__record_oom_kills, rec->result.oom_kills, 0)
+RECORD_GET(int64_t, tako__record_cpu_timeout_ms, rec->spec.cpu_timeout_ms, 0)
+RECORD_GET(int64_t, tako__record_output_kill_bytes, rec->spec.output_kill_bytes, 0)
 
 #undef RECORD_GET
 

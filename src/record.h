@@ -23,6 +23,7 @@ struct tako__spec {
     int64_t memory_bytes;
     const char *correlation_id;
     const char *client_ip;
+    int64_t cpu_timeout_ms, output_kill_bytes; /* 0 = none */
 };
 
 /* What came out. Borrowed strings; hashes NULL when there is no such content. */
@@ -39,6 +40,7 @@ struct tako__result {
     const char *error_type, *error_message, *error_phase;
     int64_t started_us; /* the program's own start; 0 = never */
     int64_t setup_us, wall_us, cpu_us, peak_bytes, oom_kills;
+    int64_t pids_peak, pids_hits, throttled_us, survivors; /* -1 = not measured */
     const char *runtime;
     const char *isolation; /* JSON object text or NULL */
     const tako_artifact *artifacts;
@@ -49,7 +51,7 @@ struct tako__result {
 #define TAKO__RESULT_INIT                                                                          \
     {                                                                                              \
         TAKO_VERDICT_NONE, -1, 0, NULL, NULL, NULL, NULL, 0, 0, false, false, NULL, NULL, NULL, 0, \
-            -1, -1, -1, -1, 0, NULL, NULL, NULL, 0, NULL, 0                                        \
+            -1, -1, -1, -1, 0, -1, -1, -1, -1, NULL, NULL, NULL, 0, NULL, 0                        \
     }
 
 TAKO_PRIVATE void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec);
@@ -69,9 +71,10 @@ TAKO_PRIVATE int tako__record_attach(tako_record *rec, int which, const void *da
 TAKO_PRIVATE const char *tako__record_input(const tako_record *rec, size_t *len);
 TAKO_PRIVATE int64_t tako__record_timeout_ms(const tako_record *rec);
 TAKO_PRIVATE int64_t tako__record_memory_bytes(const tako_record *rec);
+TAKO_PRIVATE int64_t tako__record_cpu_timeout_ms(const tako_record *rec);
+TAKO_PRIVATE int64_t tako__record_output_kill_bytes(const tako_record *rec);
 /* From the executor's start of the attempt to the program's own start; -1 = none. */
 TAKO_PRIVATE int64_t tako__record_setup_us(const tako_record *rec);
-TAKO_PRIVATE int64_t tako__record_oom_kills(const tako_record *rec);
 /* Appends the record as contract 1.9 has it (section "on the wire"), slim or full. */
 TAKO_PRIVATE void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full);
 

@@ -24,6 +24,12 @@ static void wire_count(struct tako__buf *out, const char *key, int64_t value, bo
         wire_null(out, key);
 }
 
+/* A count of which -1 means that it was not measured. */
+static void wire_known(struct tako__buf *out, const char *key, int64_t value)
+{
+    wire_count(out, key, value, value >= 0);
+}
+
 static void wire_instant(struct tako__buf *out, const char *key, int64_t us)
 {
     char text[40];
@@ -171,7 +177,11 @@ static void wire_full(struct tako__buf *out, const tako_record *rec)
     tako__json_put_int(out, "priority", tako_record_priority(rec));
     wire_instant(out, "run_at", tako_record_run_at_us(rec));
     wire_object(out, "isolation", isolation, isolation ? strlen(isolation) : 0);
-    tako__json_put_int(out, "oom_kills", tako__record_oom_kills(rec));
+    tako__json_put_int(out, "oom_kills", tako_record_oom_kills(rec));
+    wire_known(out, "pids_peak", tako_record_pids_peak(rec));
+    wire_known(out, "pids_hits", tako_record_pids_hits(rec));
+    wire_known(out, "throttled_us", tako_record_throttled_us(rec));
+    wire_known(out, "survivors", tako_record_survivors(rec));
     tako__json_put_int(out, "stdout_bytes", tako_record_stdout_bytes(rec));
     tako__json_put_int(out, "stderr_bytes", tako_record_stderr_bytes(rec));
     tako__json_put_str(out, "output_note", tako_record_output_note(rec));

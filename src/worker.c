@@ -403,6 +403,8 @@ static int worker_load(tako *t, struct tako__run *run, struct worker_load *load,
     load->task.attempt = run->attempt;
     load->task.timeout_ms = tako__record_timeout_ms(load->rec);
     load->task.memory_bytes = tako__record_memory_bytes(load->rec);
+    load->task.cpu_timeout_ms = tako__record_cpu_timeout_ms(load->rec);
+    load->task.output_kill_bytes = tako__record_output_kill_bytes(load->rec);
     if (run->type->sandboxed) {
         rc = worker_get(t, "code", tako_record_code_hash(load->rec), &load->code, &len, err);
         if (rc != TAKO_OK)
@@ -555,6 +557,10 @@ static void worker_print(struct worker_sink *s, const struct tako__outcome *out,
     r.cpu_us = out->cpu_us;
     r.peak_bytes = out->peak_bytes;
     r.oom_kills = out->oom_kills;
+    r.pids_peak = out->pids_peak;
+    r.pids_hits = out->pids_hits;
+    r.throttled_us = out->throttled_us;
+    r.survivors = out->survivors;
     r.runtime = run->type->exec->name;
     r.isolation = out->isolation;
     r.artifacts = s->artifacts;
@@ -567,7 +573,7 @@ static void worker_print(struct worker_sink *s, const struct tako__outcome *out,
 
 /* From the executor's facts to run->status and run->result. */
 static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int exec_rc,
-                         int64_t timeout_ms, int64_t begun_us)
+                         const struct tako__task *task, int64_t begun_us)
 {
     tako *t = s->t;
     struct tako__run *run = s->run;
@@ -605,7 +611,9 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
         return;
     }
     tail = tako__capture_tail(&s->err, &tail_len);
-    tako__classify(&judged, out, timeout_ms, tail, tail_len);
+    tako__classify(&judged, out,
+                   out->verdict == TAKO_VERDICT_CPU ? task->cpu_timeout_ms : task->timeout_ms, tail,
+                   tail_len);
     run->status = judged.status;
     worker_print(s, out, &judged, run->started_us);
     if (s->nomem || run->result.failed)
@@ -654,7 +662,7 @@ static void worker_attempt(struct tako__worker *w, struct tako__run *run)
             pthread_mutex_unlock(&t->lock);
         }
         rc = run->type->exec->run(run->type->exec_self, &load.task, &sink, &out);
-        worker_judge(&s, &out, rc, load.task.timeout_ms, begun_us);
+        worker_judge(&s, &out, rc, &load.task, begun_us);
     }
     worker_sink_free(&s);
     worker_unload(t, &load);

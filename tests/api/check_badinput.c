@@ -179,6 +179,9 @@ START_TEST(bad_numbers)
     BAD(memory_bytes, TAKO_MEMORY_MIN - 1, "memory_bytes: 67108863");
     BAD(memory_bytes, -1, "memory_bytes");
     BAD(memory_bytes, TAKO_MEMORY_MAX + 1, "memory_bytes");
+    BAD(cpu_timeout_ms, -1, "cpu_timeout_ms: -1");
+    BAD(cpu_timeout_ms, TAKO_TIMEOUT_MAX_MS + 1, "cpu_timeout_ms");
+    BAD(output_kill_bytes, -1, "output_kill_bytes: -1");
     BAD(priority, -101, "priority: -101, not in -100..100");
     BAD(priority, 101, "priority: 101");
     BAD(run_at_ms, -1, "run_at_ms: -1");

@@ -424,7 +424,7 @@ is "the job does not read our stdin" printed 'True\n'
 # ---- the record as JSON --------------------------------------------------------------------
 
 keys='{"execution_id", "status", "job_type", "job_version", "created_at", "started_at", "ended_at", "duration_ms", "exit_code", "stdout", "stderr", "output", "error", "timing", "runtime"}'
-full="$keys"' | {"job_ref", "artifacts", "input_artifacts", "resource_usage", "code_hash", "input_hash", "parent_execution_id", "relationship", "stdout_truncated", "stderr_truncated", "idempotency_key", "correlation_id", "verdict", "signal", "attempt", "deaths", "node", "priority", "run_at", "isolation", "oom_kills", "stdout_bytes", "stderr_bytes", "output_note", "artifacts_rejected"}'
+full="$keys"' | {"job_ref", "artifacts", "input_artifacts", "resource_usage", "code_hash", "input_hash", "parent_execution_id", "relationship", "stdout_truncated", "stderr_truncated", "idempotency_key", "correlation_id", "verdict", "signal", "attempt", "deaths", "node", "priority", "run_at", "isolation", "oom_kills", "pids_peak", "pids_hits", "throttled_us", "survivors", "stdout_bytes", "stderr_bytes", "output_note", "artifacts_rejected"}'
 job 'import sys, json\nprint("o")\nprint("e", file=sys.stderr)\njson.dump({"n": 1}, open("/output/result.json", "w"))\nopen("/output/a.txt", "w").write("A")\nsys.exit(4)'
 t run job.py --json --priority -7 --file data.csv
 is "--json: the exit code is the job's" ended 4

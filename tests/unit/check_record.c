@@ -89,8 +89,8 @@ static void record_print_full(struct tako__buf *spec_text, struct tako__buf *res
                                               {"pl\xC3\xB6t.png", 0, HASH_A, NULL}};
     static const tako_artifact rejected[] = {{"a\nb\xFF", 5, NULL, "the name is odd"}};
     struct tako__spec spec = {
-        HASH_A,  HASH_B,     "{\"a\": \"\\u00e4\"}", 15, files, 1, 1500, 536870912,
-        "cid-1", "127.0.0.1"};
+        HASH_A, HASH_B, "{\"a\": \"\\u00e4\"}", 15, files, 1, 1500, 536870912, "cid-1", "127.0.0.1",
+        900,    70000};
     struct tako__result result = TAKO__RESULT_INIT;
 
     result.verdict = TAKO_VERDICT_EXIT;
@@ -111,6 +111,10 @@ static void record_print_full(struct tako__buf *spec_text, struct tako__buf *res
     result.cpu_us = 39123;
     result.peak_bytes = 9961472; /* 9.5 MiB */
     result.oom_kills = 2;
+    result.pids_peak = 7;
+    result.pids_hits = 1;
+    result.throttled_us = 4000;
+    result.survivors = 3;
     result.runtime = "native";
     result.isolation = "{\"seccomp\":\"on\"}";
     result.artifacts = artifacts;
@@ -190,7 +194,13 @@ START_TEST(everything_printed_is_read_back)
     ck_assert_int_eq(tako__record_timeout_ms(rec), 1500);
     ck_assert_int_eq(tako__record_memory_bytes(rec), 536870912);
     ck_assert_int_eq(tako__record_setup_us(rec), 3456);
-    ck_assert_int_eq(tako__record_oom_kills(rec), 2);
+    ck_assert_int_eq(tako_record_oom_kills(rec), 2);
+    ck_assert_int_eq(tako_record_pids_peak(rec), 7);
+    ck_assert_int_eq(tako_record_pids_hits(rec), 1);
+    ck_assert_int_eq(tako_record_throttled_us(rec), 4000);
+    ck_assert_int_eq(tako_record_survivors(rec), 3);
+    ck_assert_int_eq(tako__record_cpu_timeout_ms(rec), 900);
+    ck_assert_int_eq(tako__record_output_kill_bytes(rec), 70000);
     ck_assert_uint_eq(tako_record_artifact_count(rec, TAKO_ARTIFACTS), 2);
     ck_assert_uint_eq(tako_record_artifact_count(rec, TAKO_INPUT_FILES), 1);
     ck_assert_uint_eq(tako_record_artifact_count(rec, TAKO_REJECTED), 1);
@@ -219,7 +229,7 @@ START_TEST(what_is_not_there_is_not_written)
 {
     struct fault_alloc f;
     tako_host host = record_host(&f);
-    struct tako__spec spec = {NULL, HASH_B, NULL, 0, NULL, 0, 30000, 0, NULL, NULL};
+    struct tako__spec spec = {NULL, HASH_B, NULL, 0, NULL, 0, 30000, 0, NULL, NULL, 0, 0};
     struct tako__result result = TAKO__RESULT_INIT;
     struct tako__buf b;
 
@@ -477,7 +487,8 @@ START_TEST(a_queued_job_prints_all_keys_with_null)
                   "\"stderr_truncated\":false,\"idempotency_key\":null,\"correlation_id\":null,"
                   "\"verdict\":\"none\",\"signal\":null,\"attempt\":0,\"deaths\":0,\"node\":null,"
                   "\"priority\":0,\"run_at\":\"2026-03-17T12:00:00.123456+00:00\","
-                  "\"isolation\":null,\"oom_kills\":0,\"stdout_bytes\":0,\"stderr_bytes\":0,"
+                  "\"isolation\":null,\"oom_kills\":0,\"pids_peak\":null,\"pids_hits\":null,"
+                  "\"throttled_us\":null,\"survivors\":null,\"stdout_bytes\":0,\"stderr_bytes\":0,"
                   "\"output_note\":null,\"artifacts_rejected\":[]}");
     ck_assert_int_eq(f.live_blocks, 0);
 }
@@ -524,7 +535,8 @@ START_TEST(a_failed_job_prints_everything)
         "\"stderr_truncated\":false,\"idempotency_key\":null,\"correlation_id\":\"cid-1\","
         "\"verdict\":\"exit\",\"signal\":null,\"attempt\":1,\"deaths\":0,\"node\":\"n1\","
         "\"priority\":0,\"run_at\":\"2026-03-17T12:00:00.123456+00:00\","
-        "\"isolation\":{\"seccomp\":\"on\"},\"oom_kills\":2,\"stdout_bytes\":9007199254740991,"
+        "\"isolation\":{\"seccomp\":\"on\"},\"oom_kills\":2,\"pids_peak\":7,\"pids_hits\":1,"
+        "\"throttled_us\":4000,\"survivors\":3,\"stdout_bytes\":9007199254740991,"
         "\"stderr_bytes\":20,\"output_note\":\"a note\","
         "\"artifacts_rejected\":[{\"name\":\"a\\nb\xEF\xBF\xBD\",\"size_bytes\":5,"
         "\"reason\":\"the name is odd\"}]}");
