@@ -52,6 +52,7 @@
 #include "backends/exec_native_view.c"
 #include "backends/exec_native_pool.c"
 #include "backends/exec_native_box.c"
+#include "backends/exec_native_tree.c"
 #include "backends/exec_native_collect.c"
 #include "backends/exec_native_probe.c"
 #include "backends/exec_native.c"

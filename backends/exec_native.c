@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,6 +22,8 @@
 #define RUN_READ_SIZE 65536
 #define RUN_SETUP_LIMIT_US 20000000 /* from the clone to the program's start */
 #define RUN_KILL_LIMIT_US 1000000   /* for init to kill and count, before it is killed itself */
+#define RUN_X32_BIT 0x40000000      /* __X32_SYSCALL_BIT */
+#define RUN_CPU_STEP_US 1000        /* between two looks at the CPU time, at least */
 
 /* The state of one attempt while its sandbox lives. */
 struct run {
@@ -28,8 +33,11 @@ struct run {
     struct native_box box;
     struct native_status started, ended, failed; /* kind 0 = not seen */
     tako_verdict cause; /* why we killed it; recorded before acting. NONE = we did not */
+    char reason[160];   /* of a violation */
     bool over;          /* it has ended or was told to: init has until the deadline to be gone */
     int64_t begin_us, deadline_us; /* CLOCK_MONOTONIC */
+    int64_t cpu_next_us;           /* when the limit of CPU time can be reached at the earliest */
+    int64_t seen[2];               /* bytes of stdout and stderr */
     char *buffer;
 };
 
@@ -212,21 +220,6 @@ static void run_read_status(struct run *r)
     }
 }
 
-/* One read; true while more may come. */
-static bool run_read_stream(struct run *r, int stream, int *fd)
-{
-    ssize_t got = read(*fd, r->buffer, RUN_READ_SIZE);
-
-    if (got > 0) {
-        r->sink->write(r->sink->ctx, stream, r->buffer, (size_t)got);
-        return true;
-    }
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return errno == EINTR;
-    tako__close_fd(fd);
-    return false;
-}
-
 /* A cause is recorded once, and only when the program has not ended by itself before. */
 static void run_stop(struct run *r, tako_verdict cause)
 {
@@ -242,9 +235,81 @@ static void run_stop(struct run *r, tako_verdict cause)
     native_box_end(&r->box);
 }
 
+/* One read; true while more may come. */
+static bool run_read_stream(struct run *r, int stream, int *fd)
+{
+    ssize_t got = read(*fd, r->buffer, RUN_READ_SIZE);
+    int64_t limit = r->task->output_kill_bytes;
+
+    if (got > 0) {
+        r->sink->write(r->sink->ctx, stream, r->buffer, (size_t)got);
+        r->seen[stream - 1] += got;
+        if (limit && r->seen[stream - 1] > limit)
+            run_stop(r, TAKO_VERDICT_OUTPUT);
+        return true;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return errno == EINTR;
+    tako__close_fd(fd);
+    return false;
+}
+
+static const char *run_abi_name(const struct seccomp_data *data)
+{
+    if (data->arch == AUDIT_ARCH_I386)
+        return "i386";
+    if (data->arch == AUDIT_ARCH_ARM)
+        return "arm";
+    return data->nr & RUN_X32_BIT ? "x32" : "unknown";
+}
+
+/* A call of a foreign ABI waits in the kernel until its process is killed. */
+static void run_violation(struct run *r)
+{
+    union {
+        struct seccomp_notif notice;
+        char room[1024]; /* the kernel's own may be longer than the header's */
+    } u;
+
+    memset(&u, 0, sizeof(u));
+    if (ioctl(r->box.notify_fd, SECCOMP_IOCTL_NOTIF_RECV, &u) < 0)
+        return; /* its process died meanwhile */
+    if (!r->over)
+        snprintf(r->reason, sizeof(r->reason), "System call %d of a foreign ABI (%s)",
+                 u.notice.data.nr & ~RUN_X32_BIT, run_abi_name(&u.notice.data));
+    run_stop(r, TAKO_VERDICT_VIOLATION);
+}
+
+static int64_t run_cpu_us(const struct run *r)
+{
+    int64_t used = native_group_cpu_us(&r->box.group);
+
+    return used >= 0 ? used : native_tree_cpu_us(&r->n->host, r->box.pid);
+}
+
+/* When to look next, with nothing happening before. The limit of CPU time cannot be reached before
+ * all CPUs together have used what is left of it. */
+static int64_t run_next_us(struct run *r)
+{
+    int64_t now = tako__mono_us(), left;
+
+    if (r->over || !r->started.kind || !r->task->cpu_timeout_ms)
+        return r->deadline_us;
+    if (now >= r->cpu_next_us) {
+        left = r->task->cpu_timeout_ms * 1000 - run_cpu_us(r);
+        if (left <= 0) {
+            run_stop(r, TAKO_VERDICT_CPU);
+            return r->deadline_us;
+        }
+        left /= r->n->cpus;
+        r->cpu_next_us = now + (left > RUN_CPU_STEP_US ? left : RUN_CPU_STEP_US);
+    }
+    return r->cpu_next_us < r->deadline_us ? r->cpu_next_us : r->deadline_us;
+}
+
 static void run_watch(struct run *r)
 {
-    enum { DEAD, STATUS, OUT, ERRS, CANCEL, COUNT };
+    enum { DEAD, STATUS, OUT, ERRS, CANCEL, MEMORY, SOCK, NOTIFY, COUNT };
     struct pollfd watch[COUNT];
     struct timespec left;
     int64_t us;
@@ -256,14 +321,19 @@ static void run_watch(struct run *r)
         watch[OUT].fd = r->box.out[0];
         watch[ERRS].fd = r->box.errs[0];
         watch[CANCEL].fd = r->over ? -1 : r->task->cancel_fd;
+        watch[MEMORY].fd = r->over || !r->box.has_group ? -1 : r->box.group.oom_fd;
+        watch[SOCK].fd = r->box.sock[0];
+        watch[NOTIFY].fd = r->over ? -1 : r->box.notify_fd;
         for (i = 0; i < COUNT; i++) {
             watch[i].events = POLLIN;
             watch[i].revents = 0;
         }
-        us = r->deadline_us - tako__mono_us();
+        us = run_next_us(r) - tako__mono_us();
         if (us <= 0 && r->over) {
             native_box_kill(&r->box);
             us = RUN_KILL_LIMIT_US;
+        } else if (us <= 0 && r->deadline_us > tako__mono_us()) {
+            continue;
         } else if (us <= 0) {
             run_stop(r, r->started.kind ? TAKO_VERDICT_WALL : TAKO_VERDICT_SETUP);
             continue;
@@ -283,6 +353,14 @@ static void run_watch(struct run *r)
             run_read_stream(r, 2, &r->box.errs[0]);
         if (watch[CANCEL].revents)
             run_stop(r, TAKO_VERDICT_CANCELLED);
+        if (watch[MEMORY].revents && native_group_at_limit(&r->box.group))
+            run_stop(r, TAKO_VERDICT_OOM);
+        if (watch[SOCK].revents)
+            native_box_receive_notify(&r->box);
+        if (watch[NOTIFY].revents & POLLIN)
+            run_violation(r);
+        else if (watch[NOTIFY].revents)
+            tako__close_fd(&r->box.notify_fd); /* nobody is left who could be heard of */
         if (watch[DEAD].revents)
             break;
     }
@@ -317,15 +395,37 @@ static void run_setup_failed(const struct run *r, int step, int error, struct ta
                  native_step_text(step), *detail ? " " : "", detail, strerror(error));
 }
 
+/* The kernel killed for want of memory: whose? Where processes wait at the job's own limit
+ * (native_group.oom_fd) it never kills for that one. */
+static tako_verdict run_oom(const struct run *r, const struct native_usage *usage)
+{
+    return r->box.group.oom_fd < 0 && usage->limit_hits > 0 ? TAKO_VERDICT_OOM
+                                                            : TAKO_VERDICT_HOST_OOM;
+}
+
+/* The stream that the job wrote more to than it may; 0 = none. */
+static int run_excess(const struct run *r)
+{
+    int64_t limit = r->task->output_kill_bytes;
+
+    return !limit ? 0 : r->seen[0] > limit ? 1 : r->seen[1] > limit ? 2 : 0;
+}
+
 static void run_judge(struct run *r, struct tako__outcome *out)
 {
     struct native_usage usage;
+    int excess = run_excess(r);
     bool own_end;
 
     native_group_read(&r->box.group, &usage);
     out->peak_bytes = usage.peak_bytes;
     out->cpu_us = usage.cpu_us;
     out->oom_kills = usage.oom_kills < 0 ? 0 : usage.oom_kills;
+    out->pids_peak = usage.pids_peak;
+    out->pids_hits = usage.pids_hits;
+    out->throttled_us = usage.throttled_us;
+    if (r->ended.kind)
+        out->survivors = r->ended.survivors;
     out->memory_by_rlimit = !r->n->cgroups.dir[NATIVE_MEMORY];
     if (r->ended.kind && out->cpu_us < 0)
         out->cpu_us = r->ended.cpu_us;
@@ -344,20 +444,25 @@ static void run_judge(struct run *r, struct tako__outcome *out)
             out->retryable = false; /* init failed, and the program may have begun */
     } else if (own_end && !r->started.kind) {
         run_setup_failed(r, NATIVE_STEP_STDIO, EPROTO, out);
+    } else if (excess && (own_end || r->cause == TAKO_VERDICT_OUTPUT)) {
+        out->verdict = TAKO_VERDICT_OUTPUT; /* also of a program that ended before it was killed */
+        snprintf(out->message, sizeof(out->message), "Output exceeded limit (%lld bytes of %s)",
+                 (long long)r->task->output_kill_bytes, excess == 1 ? "stdout" : "stderr");
     } else if (own_end && WIFEXITED(r->ended.wait_status)) {
         out->verdict = TAKO_VERDICT_EXIT;
         out->exit_code = WEXITSTATUS(r->ended.wait_status);
     } else if (own_end) {
         out->signal = WTERMSIG(r->ended.wait_status);
-        out->verdict = out->signal == SIGKILL && out->oom_kills > 0 ? TAKO_VERDICT_OOM
+        out->verdict = out->signal == SIGKILL && out->oom_kills > 0 ? run_oom(r, &usage)
                                                                     : TAKO_VERDICT_SIGNAL;
     } else if (r->cause == TAKO_VERDICT_SETUP) {
         run_setup_failed(r, NATIVE_STEP_INIT_FORK, ETIMEDOUT, out);
         out->retryable = true;
     } else if (r->cause != TAKO_VERDICT_NONE) {
         out->verdict = r->cause;
+        snprintf(out->message, sizeof(out->message), "%s", r->reason);
     } else if (r->started.kind) { /* init itself was killed, by somebody outside */
-        out->verdict = out->oom_kills > 0 ? TAKO_VERDICT_OOM : TAKO_VERDICT_SIGNAL;
+        out->verdict = out->oom_kills > 0 ? run_oom(r, &usage) : TAKO_VERDICT_SIGNAL;
         out->signal = SIGKILL;
     } else {
         run_setup_failed(r, NATIVE_STEP_INIT_MAP, EPROTO, out);
@@ -385,6 +490,11 @@ static int native_run(void *self, const struct tako__task *task, const struct ta
     r.buffer = rc == TAKO_OK ? tako__alloc(&r.n->host, RUN_READ_SIZE) : NULL;
     if (rc == TAKO_OK && !r.buffer)
         rc = tako__nomem(&err);
+    if (rc == TAKO_OK && task->cpu_timeout_ms && !r.n->cgroups.dir[NATIVE_CPUACCT] &&
+        native_tree_cpu_us(&r.n->host, getpid()) < 0)
+        rc = tako__fail(&err, TAKO_EEXEC,
+                        "a limit of CPU time cannot be kept here: no cgroup counts it, and /proc "
+                        "does not show this process");
     if (rc == TAKO_OK)
         rc = native_box_prepare(&r.box, r.n, task, &err);
     if (rc != TAKO_OK) {
@@ -418,3 +528,5 @@ const struct tako__exec_ops *tako__exec_native(void)
 #undef RUN_READ_SIZE
 #undef RUN_SETUP_LIMIT_US
 #undef RUN_KILL_LIMIT_US
+#undef RUN_CPU_STEP_US
+#undef RUN_X32_BIT

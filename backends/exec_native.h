@@ -7,6 +7,7 @@
  *   exec_native_child.c    clone: new namespaces, the new root is built, init is executed
  *   exec_native_init.c     pid 1: forks the job, drops everything, waits, reports
  *   exec_native_probe.c    what this host can do, found out by doing it
+ *   exec_native_tree.c     CPU time of a job's processes where no cgroup counts it
  *   exec_native.c          captures, watches the clock, kills, collects, judges
  *   exec_native_collect.c  artifacts, through a descriptor opened before the job
  *
@@ -28,8 +29,11 @@ enum native_step {
     /* in the child, before init */
     NATIVE_STEP_NETNS,
     NATIVE_STEP_IDMAP,
+    NATIVE_STEP_NESTED,
     NATIVE_STEP_PRIVATE,
     NATIVE_STEP_BIND,
+    NATIVE_STEP_OVERLAY,
+    NATIVE_STEP_DEVICE,
     NATIVE_STEP_ROOT,
     NATIVE_STEP_FILE,
     NATIVE_STEP_TMPFS,
@@ -87,6 +91,7 @@ struct native_init_plan {
     int32_t stdin_fd, stdout_fd, stderr_fd;
     int32_t userns_fd; /* joined last by a root host's job; -1 when already inside one */
     int32_t landlock_fd;
+    int32_t sock_fd; /* where the filter's listener is sent, or -1: the filter has none */
     int32_t n_cgroup;
     int32_t cgroup_fd[NATIVE_CGROUP_DIRS]; /* cgroup.procs files, opened for writing */
     int32_t join_keyring;
@@ -149,10 +154,14 @@ struct native_group { /* of one job */
     char name[32];
     int procs_fd[NATIVE_CGROUP_DIRS];
     int n_procs;
+    int oom_fd; /* version 1: readable when the group is at its memory limit, and then its processes
+                   wait to be killed; -1 = the kernel kills */
     const struct native_cgroups *set;
 };
-struct native_usage {
-    int64_t peak_bytes, cpu_us, oom_kills; /* -1 = not measured */
+struct native_usage { /* -1 = not measured */
+    int64_t peak_bytes, cpu_us, throttled_us, pids_peak, pids_hits;
+    int64_t oom_kills;  /* by whosever limit */
+    int64_t limit_hits; /* times that the group's own memory limit could not be met */
 };
 TAKO_PRIVATE int native_group_make(struct native_group *group, const struct native_cgroups *set,
                                    uint64_t serial, tako_error *err);
@@ -162,40 +171,66 @@ TAKO_PRIVATE int native_group_limit(const struct native_group *group, int64_t me
 /* Before a kill: a process needs CPU time to die, also when its group has used its share up. */
 TAKO_PRIVATE void native_group_unthrottle(const struct native_group *group);
 /* After the tree is dead. */
+/* Whether the group is at its limit now; takes what oom_fd announced. */
+TAKO_PRIVATE bool native_group_at_limit(const struct native_group *group);
+/* CPU time used so far; -1 = not measured. */
+TAKO_PRIVATE int64_t native_group_cpu_us(const struct native_group *group);
 TAKO_PRIVATE void native_group_read(const struct native_group *group, struct native_usage *out);
 TAKO_PRIVATE void native_group_remove(struct native_group *group);
 
 /* ---- seccomp --------------------------------------------------------------------------------- */
 
 /* The filter as raw BPF, made once per engine. *filter is owned by the caller (tako__free). */
-TAKO_PRIVATE int native_seccomp_make(const tako_host *host, void **filter, size_t *n_insns,
-                                     tako_error *err);
+struct native_seccomp_rules {
+    bool notify;     /* system calls of foreign ABIs: SECCOMP_RET_USER_NOTIF, else the process is
+                        killed */
+    bool no_sockets; /* for hosts that have no namespaces to give: socketpair(2) is all there is */
+};
+TAKO_PRIVATE int native_seccomp_make(const tako_host *host,
+                                     const struct native_seccomp_rules *rules, void **filter,
+                                     size_t *n_insns, tako_error *err);
 
 /* ---- the new root and the clone -------------------------------------------------------------- */
 
+/* A file that two jobs see through the same inode is a channel between them: locks show. So each
+ * job gets superblocks of its own where the kernel allows it (OVERLAY, NODE, FILE); the others are
+ * what is left when it does not. */
 enum native_item_kind {
-    NATIVE_ITEM_BIND,    /* src read-only, nosuid, nodev, recursively */
-    NATIVE_ITEM_DEVICE,  /* src, a device node: nosuid, noexec */
+    NATIVE_ITEM_OVERLAY, /* the directory src read-only, nosuid, nodev, through overlayfs */
+    NATIVE_ITEM_BIND,    /* the directory src itself, the same otherwise, recursively */
+    NATIVE_ITEM_NODE,    /* a device node with the numbers `device` */
+    NATIVE_ITEM_DEVICE,  /* src, the host's device node itself: nosuid, noexec */
     NATIVE_ITEM_DIR,     /* an empty directory */
     NATIVE_ITEM_SYMLINK, /* dst -> src */
-    NATIVE_ITEM_FILE     /* dst with data */
+    NATIVE_ITEM_FILE     /* dst with data, which is src's when src is there */
 };
 
-struct native_item { /* paths of dst are relative to the new root */
+struct native_item {
     enum native_item_kind kind;
-    bool is_dir; /* what src is: decides which mount point is made */
-    char *src, *dst;
+    bool below_other; /* a mount inside another item: its mount point exists */
+    char *src;
+    char *at;  /* in the child, while the new root is being built: NATIVE_MOUNT_AT "/" dst */
+    char *dst; /* the part of `at` that is relative to the new root */
     const void *data;
     size_t len;
     unsigned mode;
+    uint64_t device;
 };
+
+#define NATIVE_MOUNT_AT \
+    "/dev" /* a directory that surely exists: covered by the new root for a
+                                  while; what of it is needed is opened before */
 
 struct native_view { /* the part of the root that all jobs share */
     struct native_item *items;
     size_t count, cap;
+    int64_t bytes; /* of its files */
 };
+/* Undoes the octal escapes of /proc/self/mountinfo in place. */
+TAKO_PRIVATE void native_mount_unescape(char *s);
+/* `nodes`: whether device nodes can be made (a root host). */
 TAKO_PRIVATE int native_view_make(struct native_view *v, const tako_host *host, const char *rootfs,
-                                  tako_error *err);
+                                  bool nodes, tako_error *err);
 TAKO_PRIVATE void native_view_free(struct native_view *v, const tako_host *host);
 
 #define NATIVE_KEEP_FDS 16
@@ -209,7 +244,9 @@ struct native_path_rule {
  * only the volatile members and tree_fd. */
 struct native_child {
     volatile int failed_step, failed_errno, failed_index;
-    bool map_ids; /* in a fresh user namespace: write the maps below */
+    bool map_ids;     /* in a fresh user namespace: write the maps below */
+    bool lock_userns; /* and allow no further one inside */
+    bool mount_proc;
     char uid_map[48], gid_map[48];
     const struct native_item *items[2]; /* the shared view, then the job's own files */
     size_t n_items[2];
@@ -232,13 +269,15 @@ struct native_child {
  * failed the child is dead, still to be reaped, and failed_step says where. */
 TAKO_PRIVATE long native_child_spawn(struct native_child *child, unsigned long flags, void *stack,
                                      size_t stack_size, int *pidfd);
-/* A user namespace in which uid and gid 1000 are `host_id`, for jobs of a root host. */
-TAKO_PRIVATE int native_userns_make(uint32_t host_id, int *fd, tako_error *err);
+#define NATIVE_LOCKING_USERNS "setting max_user_namespaces"
+/* A user namespace in which uid and gid 1000 are `host_id`, for jobs of a root host; with
+ * `lock`, in which no further one can be made (an error begins with NATIVE_LOCKING_USERNS then). */
+TAKO_PRIVATE int native_userns_make(uint32_t host_id, bool lock, int *fd, tako_error *err);
 
 /* ---- the engine's executor, and one sandbox -------------------------------------------------- */
 
 #define NATIVE_SLOTS 1024
-#define NATIVE_LAYERS 18
+#define NATIVE_LAYERS 20
 
 #define NATIVE_POOL 4   /* namespaces and groups kept ready */
 #define NATIVE_SPENT 64 /* groups that wait to be removed */
@@ -274,8 +313,9 @@ struct native {
     struct native_view view;
     struct native_cgroups cgroups;
     int landlock_abi;
-    bool use_keyring, use_cgroup_ns, use_userns;
-    const char *proc_options;
+    bool use_keyring, use_cgroup_ns, use_userns, use_notify, use_userns_lock;
+    const char *proc_options;      /* NULL = no /proc can be had */
+    int cpus;                      /* on line: how fast CPU time can pass */
     uint32_t uid_base;             /* host ids of jobs: one per slot above this */
     int slot_userns[NATIVE_SLOTS]; /* -1 = not made yet */
     bool slot_used[NATIVE_SLOTS];
@@ -301,6 +341,7 @@ struct native_box {
     bool has_group;
     int out[2], errs[2], status[2], life[2], sock[2];
     int plan_fd, landlock_fd, null_fd, net_fd, pidfd, output_fd;
+    int notify_fd; /* the filter's listener, once it has come */
     long pid;
     struct native_child child;
     struct native_item *items; /* the job's own files */
@@ -314,6 +355,8 @@ TAKO_PRIVATE int native_box_prepare(struct native_box *box, struct native *n,
 /* Clones. On failure *step says which set-up call failed, *error its errno; a failed child is
  * reaped. */
 TAKO_PRIVATE int native_box_spawn(struct native_box *box, int *step, int *error);
+/* Takes the filter's listener, which the job sends just before its program. */
+TAKO_PRIVATE void native_box_receive_notify(struct native_box *box);
 /* Asks init to kill everything, so that what was used is still counted. */
 TAKO_PRIVATE void native_box_end(struct native_box *box);
 /* Kills init, and with it everything. */
@@ -339,6 +382,10 @@ TAKO_PRIVATE void native_forget(struct native *n);
 TAKO_PRIVATE const char *native_layer_name(int index);
 /* What was tried at a step, as words for an error message. */
 TAKO_PRIVATE const char *native_step_text(int step);
+
+/* CPU time of a process and all below it, from /proc: for jobs that no group counts. -1 = it cannot
+ * be had (a /proc that hides processes), or the process is gone. */
+TAKO_PRIVATE int64_t native_tree_cpu_us(const tako_host *host, long pid);
 
 /* ---- artifacts ------------------------------------------------------------------------------- */
 

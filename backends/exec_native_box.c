@@ -38,14 +38,15 @@ struct box_ruleset {
 
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
-/* Moves a descriptor out of the way of 0-2, which a host may have closed. */
+/* Moves a descriptor out of the way of 0-2, which a host may have closed, and of those that the
+ * job's set-up uses (exec_native_init.c). */
 static int box_lift(int *fd)
 {
     int high;
 
-    if (*fd > 2)
+    if (*fd > 4)
         return 0;
-    high = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
+    high = fcntl(*fd, F_DUPFD_CLOEXEC, 5);
     if (high < 0)
         return -1;
     close(*fd);
@@ -131,7 +132,9 @@ static void box_rlimits(struct native_box *box, struct native_init_plan *plan)
 {
     const struct native_cgroups *g = &box->n->cgroups;
 
-    box_add_rlimit(plan, RLIMIT_CORE, 0);
+    /* Not 0: core(5) has the host's own dump program run all the same then. A limit of 1 is its sign
+     * for "never"; the filter keeps the job from changing it. */
+    box_add_rlimit(plan, RLIMIT_CORE, 1);
     box_add_rlimit(plan, RLIMIT_NOFILE, NATIVE_NOFILE);
     box_add_rlimit(plan, RLIMIT_FSIZE, NATIVE_FSIZE_BYTES);
     box_add_rlimit(plan, RLIMIT_STACK, NATIVE_STACK_BYTES);
@@ -195,6 +198,7 @@ static void box_fill_plan(struct native_box *box, struct native_init_plan *plan,
     plan->stderr_fd = box->errs[1];
     plan->userns_fd = box->slot >= 0 ? box->n->slot_userns[box->slot] : -1;
     plan->landlock_fd = box->landlock_fd;
+    plan->sock_fd = box->n->use_notify ? box->sock[1] : -1;
     plan->n_cgroup = box->has_group ? box->group.n_procs : 0;
     for (i = 0; i < plan->n_cgroup; i++)
         plan->cgroup_fd[i] = box->group.procs_fd[i];
@@ -254,8 +258,9 @@ static void box_add_item(struct native_box *box, const char *dir, const char *na
     item->mode = 0444;
     item->data = data;
     item->len = len;
-    item->dst = *at;
-    *at += snprintf(*at, (size_t)(end - *at), "%s/%s", dir, name) + 1;
+    item->at = *at;
+    item->dst = *at + sizeof(NATIVE_MOUNT_AT);
+    *at += snprintf(*at, (size_t)(end - *at), NATIVE_MOUNT_AT "/%s/%s", dir, name) + 1;
 }
 
 /* /code/main.py, /input/data.json and the input files; returns their size in *bytes. */
@@ -263,14 +268,14 @@ static int box_job_files(struct native_box *box, int64_t *bytes, tako_error *err
 {
     const struct tako__task *task = box->task;
     const char *end;
-    size_t i, room = 64;
+    size_t i, room = 2 * sizeof(NATIVE_MOUNT_AT "/input/data.json");
     char *at;
 
     *bytes = 0;
     if (!task)
         return TAKO_OK;
     for (i = 0; i < task->n_files; i++)
-        room += strlen(task->files[i].name) + sizeof("input/");
+        room += strlen(task->files[i].name) + sizeof(NATIVE_MOUNT_AT "/input/");
     box->items = tako__array(&box->n->host, task->n_files + 2, sizeof(*box->items));
     box->names = at = tako__alloc(&box->n->host, room);
     if (!box->items || !box->names)
@@ -302,6 +307,8 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     int i;
 
     c->map_ids = !n->privileged;
+    c->lock_userns = n->use_userns_lock;
+    c->mount_proc = n->proc_options != NULL;
     snprintf(c->uid_map, sizeof(c->uid_map), "1000 %u 1\n", (unsigned)geteuid());
     snprintf(c->gid_map, sizeof(c->gid_map), "1000 %u 1\n", (unsigned)getegid());
     c->items[0] = n->view.items;
@@ -313,7 +320,8 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     snprintf(owner, sizeof(owner), "uid=%u,gid=%u", id, id);
     /* Room for the job's files in whole pages, and for the tables of their names. */
     snprintf(c->root_options, sizeof(c->root_options), "mode=0755,size=%lld,nr_inodes=%zu",
-             (long long)(bytes + 4096 * (int64_t)(c->n_items[1] + 64) + 65536),
+             (long long)(bytes + n->view.bytes +
+                         4096 * (int64_t)(c->n_items[0] + c->n_items[1] + 64) + 65536),
              n->view.count + c->n_items[1] + 64);
     snprintf(c->tmp_options, sizeof(c->tmp_options), "mode=1777,size=%d,nr_inodes=16384,%s",
              NATIVE_TMPFS_BYTES, owner);
@@ -321,7 +329,8 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
              NATIVE_TMPFS_BYTES, owner);
     snprintf(c->shm_options, sizeof(c->shm_options), "mode=1777,size=%d,nr_inodes=4096,%s",
              NATIVE_TMPFS_BYTES, owner);
-    snprintf(c->proc_options, sizeof(c->proc_options), "%s", n->proc_options);
+    snprintf(c->proc_options, sizeof(c->proc_options), "%s",
+             n->proc_options ? n->proc_options : "");
     c->output_sock = box->sock[1];
     c->keep_caps = n->privileged ? 0 : (1UL << CAP_SYS_ADMIN) | (1UL << CAP_SETPCAP);
     c->init_fd = n->init_fd;
@@ -334,6 +343,8 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     box_keep(c, box->out[1]);
     box_keep(c, box->errs[1]);
     box_keep(c, box->landlock_fd);
+    if (n->use_notify)
+        box_keep(c, box->sock[1]);
     if (box->slot >= 0)
         box_keep(c, n->slot_userns[box->slot]);
     for (i = 0; box->has_group && i < box->group.n_procs; i++)
@@ -361,7 +372,8 @@ static int box_take_slot(struct native_box *box, tako_error *err)
         return tako__fail(err, TAKO_EFULL, "more than %d sandboxes at once", NATIVE_SLOTS);
     /* The slot is ours alone now, and so is its namespace. */
     if (n->slot_userns[i] < 0) {
-        rc = native_userns_make(n->uid_base + (uint32_t)i, &n->slot_userns[i], err);
+        rc = native_userns_make(n->uid_base + (uint32_t)i, n->use_userns_lock, &n->slot_userns[i],
+                                err);
         if (rc == TAKO_OK && box_lift(&n->slot_userns[i]) < 0)
             rc = tako__fail_errno(err, TAKO_ESYS, errno, "moving a descriptor");
     }
@@ -386,7 +398,7 @@ static void box_init(struct native_box *box, struct native *n, const struct tako
     box->n = n;
     box->task = task;
     box->slot = box->plan_fd = box->landlock_fd = box->null_fd = box->net_fd = -1;
-    box->pidfd = box->output_fd = -1;
+    box->pidfd = box->output_fd = box->notify_fd = -1;
     box->out[0] = box->out[1] = box->errs[0] = box->errs[1] = -1;
     box->status[0] = box->status[1] = box->life[0] = box->life[1] = -1;
     box->sock[0] = box->sock[1] = -1;
@@ -429,8 +441,8 @@ out:
     return rc;
 }
 
-/* Takes the descriptor of /output that the child sent before it executed init. */
-static int box_receive_output(struct native_box *box)
+/* Takes a descriptor that the child or the job sent. */
+static int box_receive(struct native_box *box, int *fd)
 {
     union {
         struct cmsghdr header;
@@ -451,8 +463,14 @@ static int box_receive_output(struct native_box *box)
     header = CMSG_FIRSTHDR(&msg);
     if (!header || header->cmsg_type != SCM_RIGHTS)
         return EPROTO;
-    memcpy(&box->output_fd, CMSG_DATA(header), sizeof(int));
+    memcpy(fd, CMSG_DATA(header), sizeof(int));
     return 0;
+}
+
+void native_box_receive_notify(struct native_box *box)
+{
+    if (box_receive(box, &box->notify_fd) != EAGAIN)
+        tako__close_fd(&box->sock[0]);
 }
 
 /* What only the sandbox needs from here on; then its pipes have no writers but its own. The read
@@ -486,9 +504,10 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
     box_close_given(box);
     *step = box->child.failed_step;
     *error = box->child.failed_errno;
-    if (*step == NATIVE_STEP_NONE && (*error = box_receive_output(box)) != 0)
+    if (*step == NATIVE_STEP_NONE && (*error = box_receive(box, &box->output_fd)) != 0)
         *step = NATIVE_STEP_OUTPUT_FD;
-    tako__close_fd(&box->sock[0]);
+    if (!box->n->use_notify)
+        tako__close_fd(&box->sock[0]);
     if (*step == NATIVE_STEP_NONE)
         return 0;
     native_box_kill(box);
@@ -554,6 +573,7 @@ void native_box_release(struct native_box *box)
     tako__close_fd(&box->null_fd);
     tako__close_fd(&box->net_fd);
     tako__close_fd(&box->output_fd);
+    tako__close_fd(&box->notify_fd);
     if (box->has_group)
         native_pool_give_group(box->n, &box->group);
     box->has_group = false;

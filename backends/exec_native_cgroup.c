@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,21 +76,6 @@ static bool cgroup_has_word(const char *list, const char *word)
     return false;
 }
 
-/* Undoes the octal escapes of /proc/self/mountinfo in place. */
-static void cgroup_unescape(char *s)
-{
-    char *out = s;
-
-    for (; *s; s++)
-        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-            *out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-            s += 3;
-        } else {
-            *out++ = *s;
-        }
-    *out = '\0';
-}
-
 /* Where a hierarchy is mounted and which part of it the mount shows. `controller` NULL = v2.
  * Reads a copy of /proc/self/mountinfo: proc(5). */
 static bool cgroup_find_mount(const char *mountinfo, const char *controller, char *mount,
@@ -114,8 +100,8 @@ static bool cgroup_find_mount(const char *mountinfo, const char *controller, cha
             continue;
         if (controller ? strcmp(type, "cgroup") == 0 && cgroup_has_word(options, controller)
                        : strcmp(type, "cgroup2") == 0) {
-            cgroup_unescape(mount);
-            cgroup_unescape(root);
+            native_mount_unescape(mount);
+            native_mount_unescape(root);
             return true;
         }
     }
@@ -538,6 +524,56 @@ static int cgroup_limit(const struct native_group *group, int64_t memory_bytes, 
     return error;
 }
 
+/* Version 1 kills one process at the limit and says neither which nor why. So the kernel is told to
+ * let the processes wait instead and to announce it (memory.rst, section 10): the whole job is then
+ * killed by us, with the cause known before. Where that is refused the kernel goes on killing. */
+static void cgroup_pause_at_limit(struct native_group *group)
+{
+    char dir[CGROUP_PATH], path[CGROUP_PATH + 32], text[48];
+    int control, event;
+
+    if (!cgroup_job_dir(dir, group, NATIVE_MEMORY))
+        return;
+    snprintf(path, sizeof(path), "%s/memory.oom_control", dir);
+    control = open(path, O_RDONLY | O_CLOEXEC);
+    event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    snprintf(text, sizeof(text), "%d %d", event, control);
+    if (control >= 0 && event >= 0 && cgroup_write_at(dir, "cgroup.event_control", text) == 0 &&
+        cgroup_write_at(dir, "memory.oom_control", "1") == 0) {
+        group->oom_fd = event;
+        event = -1;
+    }
+    if (event >= 0)
+        close(event);
+    if (control >= 0)
+        close(control);
+}
+
+bool native_group_at_limit(const struct native_group *group)
+{
+    char dir[CGROUP_PATH];
+    uint64_t count;
+    ssize_t got;
+
+    got = read(group->oom_fd, &count, sizeof(count)); /* else it stays readable */
+    (void)got;
+    return cgroup_job_dir(dir, group, NATIVE_MEMORY) &&
+           cgroup_read_int(dir, "memory.oom_control", "under_oom") == 1;
+}
+
+int64_t native_group_cpu_us(const struct native_group *group)
+{
+    char dir[CGROUP_PATH];
+    int64_t value;
+
+    if (!cgroup_job_dir(dir, group, NATIVE_CPUACCT))
+        return -1;
+    if (group->set->v2[NATIVE_CPUACCT])
+        return cgroup_read_int(dir, "cpu.stat", "usage_usec");
+    value = cgroup_read_int(dir, "cpuacct.usage", NULL);
+    return value < 0 ? -1 : value / 1000;
+}
+
 int native_group_make(struct native_group *group, const struct native_cgroups *set, uint64_t serial,
                       tako_error *err)
 {
@@ -546,6 +582,7 @@ int native_group_make(struct native_group *group, const struct native_cgroups *s
 
     memset(group, 0, sizeof(*group));
     group->set = set;
+    group->oom_fd = -1;
     snprintf(group->name, sizeof(group->name), "job-%llu", (unsigned long long)serial);
     for (i = 0; i < NATIVE_CONTROLLERS; i++) {
         if (!set->dir[i] || cgroup_is_repeat(set, i) || !cgroup_job_dir(dir, group, i))
@@ -560,6 +597,8 @@ int native_group_make(struct native_group *group, const struct native_cgroups *s
         }
         group->procs_fd[group->n_procs++] = fd;
     }
+    if (set->dir[NATIVE_MEMORY] && !set->v2[NATIVE_MEMORY])
+        cgroup_pause_at_limit(group);
     return TAKO_OK;
 }
 
@@ -589,24 +628,32 @@ void native_group_read(const struct native_group *group, struct native_usage *ou
     char dir[CGROUP_PATH];
     int64_t value;
 
-    out->peak_bytes = out->cpu_us = out->oom_kills = -1;
+    memset(out, 0xff, sizeof(*out));
     if (cgroup_job_dir(dir, group, NATIVE_MEMORY)) {
         if (group->set->v2[NATIVE_MEMORY]) {
             out->peak_bytes = cgroup_read_int(dir, "memory.peak", NULL);
             out->oom_kills = cgroup_read_int(dir, "memory.events", "oom_kill");
+            out->limit_hits = cgroup_read_int(dir, "memory.events", "oom");
         } else {
             out->peak_bytes = cgroup_read_int(dir, "memory.max_usage_in_bytes", NULL);
             out->oom_kills = cgroup_read_int(dir, "memory.oom_control", "oom_kill");
+            /* Also counts what reclaim could satisfy; told apart only where the kernel kills. */
+            out->limit_hits = cgroup_read_int(dir, "memory.failcnt", NULL);
         }
     }
-    if (cgroup_job_dir(dir, group, NATIVE_CPUACCT)) {
-        if (group->set->v2[NATIVE_CPUACCT]) {
-            out->cpu_us = cgroup_read_int(dir, "cpu.stat", "usage_usec");
+    if (cgroup_job_dir(dir, group, NATIVE_PIDS)) {
+        out->pids_peak = cgroup_read_int(dir, "pids.peak", NULL);
+        out->pids_hits = cgroup_read_int(dir, "pids.events", "max");
+    }
+    if (cgroup_job_dir(dir, group, NATIVE_CPU)) {
+        if (group->set->v2[NATIVE_CPU]) {
+            out->throttled_us = cgroup_read_int(dir, "cpu.stat", "throttled_usec");
         } else {
-            value = cgroup_read_int(dir, "cpuacct.usage", NULL);
-            out->cpu_us = value < 0 ? -1 : value / 1000;
+            value = cgroup_read_int(dir, "cpu.stat", "throttled_time");
+            out->throttled_us = value < 0 ? -1 : value / 1000;
         }
     }
+    out->cpu_us = native_group_cpu_us(group);
 }
 
 void native_group_remove(struct native_group *group)
@@ -616,6 +663,7 @@ void native_group_remove(struct native_group *group)
 
     while (group->n_procs > 0)
         close(group->procs_fd[--group->n_procs]);
+    tako__close_fd(&group->oom_fd);
     for (i = 0; i < NATIVE_CONTROLLERS; i++) {
         if (!cgroup_is_repeat(group->set, i) && cgroup_job_dir(dir, group, i))
             cgroup_rmdir(dir, 200);

@@ -21,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +33,6 @@
 #endif
 #define CHILD_AT_RECURSIVE 0x8000
 #define CHILD_AT_EMPTY_PATH 0x1000
-#define CHILD_MOUNT_AT "/proc" /* any directory that surely exists: it is covered, then left */
 
 NATIVE_INLINE long child_len(const char *s)
 {
@@ -82,6 +82,9 @@ NATIVE_BARE static int child_map_ids(struct native_child *c)
               child_write_file("/proc/self/uid_map", 0, 0, c->uid_map, child_len(c->uid_map)));
     CHILD_TRY(NATIVE_STEP_IDMAP,
               child_write_file("/proc/self/gid_map", 0, 0, c->gid_map, child_len(c->gid_map)));
+    if (c->lock_userns)
+        CHILD_TRY(NATIVE_STEP_NESTED,
+                  child_write_file("/proc/sys/user/max_user_namespaces", 0, 0, "0", 1));
     return 0;
 }
 
@@ -93,22 +96,29 @@ NATIVE_BARE static int child_offer(struct native_child *c)
     return 0;
 }
 
-/* Copies of the host's mounts, detached and locked down before they are seen anywhere. */
+/* Descriptors of what is taken from the host, before its root is covered: directories for overlays,
+ * and copies of mounts, detached and locked down before they are seen anywhere. */
 NATIVE_BARE static int child_open_trees(struct native_child *c)
 {
     volatile struct mount_attr attr;
     const struct native_item *item;
+    long recursive;
     size_t i;
 
     for (i = 0; i < c->n_items[0]; i++) {
         item = &c->items[0][i];
         c->failed_index = (int)i;
         c->tree_fd[i] = -1;
+        if (item->kind == NATIVE_ITEM_OVERLAY) {
+            c->tree_fd[i] = (int)NATIVE_SYS4(SYS_openat, AT_FDCWD, NATIVE_PTR(item->src),
+                                             O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+            CHILD_TRY(NATIVE_STEP_BIND, (long)c->tree_fd[i]);
+        }
         if (item->kind != NATIVE_ITEM_BIND && item->kind != NATIVE_ITEM_DEVICE)
             continue;
+        recursive = item->kind == NATIVE_ITEM_BIND ? CHILD_AT_RECURSIVE : 0;
         c->tree_fd[i] = (int)NATIVE_SYS3(SYS_open_tree, AT_FDCWD, NATIVE_PTR(item->src),
-                                         OPEN_TREE_CLONE | O_CLOEXEC |
-                                             (item->is_dir ? CHILD_AT_RECURSIVE : 0));
+                                         OPEN_TREE_CLONE | O_CLOEXEC | recursive);
         CHILD_TRY(NATIVE_STEP_BIND, (long)c->tree_fd[i]);
         attr.attr_clr = 0;
         attr.propagation = MS_PRIVATE;
@@ -118,8 +128,7 @@ NATIVE_BARE static int child_open_trees(struct native_child *c)
                         (item->kind == NATIVE_ITEM_DEVICE ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
         CHILD_TRY(NATIVE_STEP_BIND,
                   NATIVE_SYS5(SYS_mount_setattr, c->tree_fd[i], NATIVE_PTR(""),
-                              CHILD_AT_EMPTY_PATH | (item->is_dir ? CHILD_AT_RECURSIVE : 0),
-                              NATIVE_PTR(&attr), sizeof(attr)));
+                              CHILD_AT_EMPTY_PATH | recursive, NATIVE_PTR(&attr), sizeof(attr)));
     }
     return 0;
 }
@@ -141,14 +150,32 @@ NATIVE_BARE static int child_make_item(struct native_child *c, const struct nati
         CHILD_TRY(NATIVE_STEP_FILE, child_write_file(item->dst, O_CREAT | O_EXCL | O_NOFOLLOW,
                                                      item->mode, item->data, (long)item->len));
         return 0;
-    case NATIVE_ITEM_BIND:
-    case NATIVE_ITEM_DEVICE:
-        if (item->is_dir)
+    case NATIVE_ITEM_NODE:
+        CHILD_TRY(NATIVE_STEP_DEVICE, NATIVE_SYS4(SYS_mknodat, AT_FDCWD, NATIVE_PTR(item->dst),
+                                                  S_IFCHR | 0666, item->device));
+        return 0;
+    case NATIVE_ITEM_OVERLAY:
+        if (!item->below_other)
             CHILD_TRY(NATIVE_STEP_FILE,
                       NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), 0755));
-        else
+        /* The lower directory is named "." so that the job cannot read its path in mountinfo. An
+         * overlay needs two; the second is the job's empty working directory. */
+        CHILD_TRY(NATIVE_STEP_OVERLAY, NATIVE_SYS1(SYS_fchdir, tree_fd));
+        CHILD_TRY(NATIVE_STEP_OVERLAY,
+                  NATIVE_SYS5(SYS_mount, NATIVE_PTR("overlay"), NATIVE_PTR(item->at),
+                              NATIVE_PTR("overlay"), MS_RDONLY | MS_NOSUID | MS_NODEV,
+                              NATIVE_PTR("lowerdir=.:" NATIVE_MOUNT_AT "/app")));
+        CHILD_TRY(NATIVE_STEP_OVERLAY, NATIVE_SYS1(SYS_chdir, NATIVE_PTR(NATIVE_MOUNT_AT)));
+        NATIVE_SYS1(SYS_close, tree_fd);
+        return 0;
+    case NATIVE_ITEM_BIND:
+    case NATIVE_ITEM_DEVICE:
+        if (item->kind == NATIVE_ITEM_DEVICE)
             CHILD_TRY(NATIVE_STEP_FILE,
                       child_write_file(item->dst, O_CREAT | O_EXCL | O_NOFOLLOW, 0444, "", 0));
+        else if (!item->below_other)
+            CHILD_TRY(NATIVE_STEP_FILE,
+                      NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), 0755));
         CHILD_TRY(NATIVE_STEP_BIND, NATIVE_SYS5(SYS_move_mount, tree_fd, NATIVE_PTR(""), AT_FDCWD,
                                                 NATIVE_PTR(item->dst), MOVE_MOUNT_F_EMPTY_PATH));
         NATIVE_SYS1(SYS_close, tree_fd);
@@ -208,9 +235,9 @@ NATIVE_BARE static int child_build_root(struct native_child *c)
     if (child_open_trees(c) < 0)
         return -1;
     CHILD_TRY(NATIVE_STEP_ROOT,
-              NATIVE_SYS5(SYS_mount, NATIVE_PTR("tmpfs"), NATIVE_PTR(CHILD_MOUNT_AT),
-                          NATIVE_PTR("tmpfs"), MS_NOSUID | MS_NODEV, NATIVE_PTR(c->root_options)));
-    CHILD_TRY(NATIVE_STEP_ROOT, NATIVE_SYS1(SYS_chdir, NATIVE_PTR(CHILD_MOUNT_AT)));
+              NATIVE_SYS5(SYS_mount, NATIVE_PTR("tmpfs"), NATIVE_PTR(NATIVE_MOUNT_AT),
+                          NATIVE_PTR("tmpfs"), MS_NOSUID, NATIVE_PTR(c->root_options)));
+    CHILD_TRY(NATIVE_STEP_ROOT, NATIVE_SYS1(SYS_chdir, NATIVE_PTR(NATIVE_MOUNT_AT)));
     for (set = 0; set < 2; set++)
         for (i = 0; i < c->n_items[set]; i++) {
             c->failed_index = (int)i;
@@ -225,9 +252,10 @@ NATIVE_BARE static int child_build_root(struct native_child *c)
               NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR("tmp/.cache"), 0777));
     CHILD_TRY(NATIVE_STEP_TMPFS,
               NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR("tmp/.cache/matplotlib"), 0777));
-    CHILD_TRY(NATIVE_STEP_PROC,
-              NATIVE_SYS5(SYS_mount, NATIVE_PTR("proc"), NATIVE_PTR("proc"), NATIVE_PTR("proc"),
-                          MS_NOSUID | MS_NODEV | MS_NOEXEC, NATIVE_PTR(c->proc_options)));
+    if (c->mount_proc)
+        CHILD_TRY(NATIVE_STEP_PROC,
+                  NATIVE_SYS5(SYS_mount, NATIVE_PTR("proc"), NATIVE_PTR("proc"), NATIVE_PTR("proc"),
+                              MS_NOSUID | MS_NODEV | MS_NOEXEC, NATIVE_PTR(c->proc_options)));
     CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS2(SYS_pivot_root, NATIVE_PTR("."), NATIVE_PTR(".")));
     CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS2(SYS_umount2, NATIVE_PTR("."), MNT_DETACH));
     CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS1(SYS_chdir, NATIVE_PTR("/")));
@@ -404,18 +432,26 @@ long native_child_spawn(struct native_child *child, unsigned long flags, void *s
 /* ---- user namespaces for the jobs of a root host --------------------------------------------- */
 
 struct child_holder {
-    int fd;
+    int fd;       /* until it is closed the namespace is held */
+    int ready_fd; /* written when its inside is arranged: 0 or an errno */
+    bool lock;
     long parent;
 };
 
 NATIVE_BARE static int child_hold(void *arg)
 {
     const struct child_holder *holder = arg;
+    long error = 0;
     char byte;
 
     NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (NATIVE_SYS0(SYS_getppid) == holder->parent) /* else it died before it could be noticed */
-        NATIVE_SYS3(SYS_read, holder->fd, NATIVE_PTR(&byte), 1); /* until it is done with us */
+    if (NATIVE_SYS0(SYS_getppid) != holder->parent)
+        return 0; /* it died before that could be noticed */
+    if (holder->lock)
+        error = child_write_file("/proc/sys/user/max_user_namespaces", 0, 0, "0", 1);
+    byte = (char)-error;
+    NATIVE_SYS3(SYS_write, holder->ready_fd, NATIVE_PTR(&byte), 1);
+    NATIVE_SYS3(SYS_read, holder->fd, NATIVE_PTR(&byte), 1); /* until it is done with us */
     return 0;
 }
 
@@ -435,50 +471,68 @@ static int child_write_map(long pid, const char *name, uint32_t host_id)
     return rc;
 }
 
-int native_userns_make(uint32_t host_id, int *out, tako_error *err)
+int native_userns_make(uint32_t host_id, bool lock, int *out, tako_error *err)
 {
     static const size_t stack_size = 16384;
     uint64_t all = ~(uint64_t)0, before = 0;
     char stack[16384] __attribute__((aligned(16)));
-    char path[64];
-    int pipe_fd[2], pidfd = -1, fd, error = 0;
+    char path[64], byte = 0;
+    int hold[2], ready[2], pidfd = -1, fd, error = 0, locked = 0;
     struct child_holder holder;
     siginfo_t info;
+    ssize_t got;
     long pid;
 
-    if (pipe2(pipe_fd, O_CLOEXEC) < 0)
+    if (pipe2(hold, O_CLOEXEC) < 0)
         return tako__fail_errno(err, TAKO_ESYS, errno, "making a pipe for a user namespace");
-    holder.fd = pipe_fd[0];
+    if (pipe2(ready, O_CLOEXEC) < 0) {
+        error = errno;
+        close(hold[0]);
+        close(hold[1]);
+        return tako__fail_errno(err, TAKO_ESYS, error, "making a pipe for a user namespace");
+    }
+    holder.fd = hold[0];
+    holder.ready_fd = ready[1];
+    holder.lock = lock;
     holder.parent = getpid();
+    fd = -1;
     NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&all), NATIVE_PTR(&before), 8);
     pid = child_clone(CLONE_NEWUSER | CLONE_VM | CLONE_PIDFD, stack, stack_size, &pidfd, child_hold,
                       &holder);
     NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&before), 0, 8);
+    close(ready[1]);
     if (pid < 0) {
-        close(pipe_fd[0]);
-        close(pipe_fd[1]);
-        return tako__fail_errno(err, TAKO_ESYS, (int)-pid, "creating a user namespace");
+        error = (int)-pid;
+    } else {
+        /* It has its own table of descriptors: end of file means that it died. */
+        while ((got = read(ready[0], &byte, 1)) < 0 && errno == EINTR)
+            ;
+        locked = got == 1 ? (unsigned char)byte : EIO;
+        error = child_write_map(pid, "uid_map", host_id);
+        if (error == 0)
+            error = child_write_map(pid, "gid_map", host_id);
+        snprintf(path, sizeof(path), "/proc/%ld/ns/user", pid);
+        fd = error ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 && error == 0)
+            error = errno;
+        NATIVE_SYS4(SYS_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
+        while (waitid((idtype_t)3, (id_t)pidfd, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+            ;
+        close(pidfd);
     }
-    error = child_write_map(pid, "uid_map", host_id);
+    close(ready[0]);
+    close(hold[0]);
+    close(hold[1]);
+    if (error == 0 && locked == 0) {
+        *out = fd;
+        return TAKO_OK;
+    }
+    if (fd >= 0)
+        close(fd);
     if (error == 0)
-        error = child_write_map(pid, "gid_map", host_id);
-    snprintf(path, sizeof(path), "/proc/%ld/ns/user", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && error == 0)
-        error = errno;
-    NATIVE_SYS4(SYS_pidfd_send_signal, pidfd, SIGKILL, 0, 0);
-    while (waitid((idtype_t)3, (id_t)pidfd, &info, WEXITED | __WALL) < 0 && errno == EINTR)
-        ;
-    close(pidfd);
-    close(pipe_fd[0]);
-    close(pipe_fd[1]);
-    if (error != 0) {
-        if (fd >= 0)
-            close(fd);
-        return tako__fail_errno(err, TAKO_ESYS, error, "mapping ids into a user namespace");
-    }
-    *out = fd;
-    return TAKO_OK;
+        return tako__fail_errno(err, TAKO_ESYS, locked, NATIVE_LOCKING_USERNS);
+    return tako__fail_errno(err, TAKO_ESYS, error, "%s a user namespace",
+                            pid < 0 ? "creating" : "mapping ids into");
 }
 
 #undef CHILD_TRY

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,8 +32,12 @@
 #define NATIVE_CLONE_NEWUSER 0x10000000
 #define NATIVE_CAP_VERSION_3 0x20080522
 #define NATIVE_SECCOMP_FILTER 1
+#define NATIVE_SECCOMP_NEW_LISTENER 8
 #define NATIVE_POLLIN 1
-#define NATIVE_JOB_STATUS_FD 3 /* where the job's set-up keeps the status pipe, close-on-exec */
+/* Where the job's set-up keeps what it needs to the end, close-on-exec. The box takes care that no
+ * descriptor of the plan has these numbers. */
+#define NATIVE_JOB_STATUS_FD 3
+#define NATIVE_JOB_SOCK_FD 4
 
 /* The kernel's layouts, so that this file does not depend on libc's idea of them. */
 struct native_kernel_time {
@@ -116,6 +121,40 @@ NATIVE_INLINE long native_init_calm(void)
     return got > 20 ? NATIVE_SYS3(SYS_setpriority, 0, 0, 0) : got;
 }
 
+/* The filter, and its listener to the host, which hears of calls that no innocent program makes.
+ * The listener itself closes at exec. */
+NATIVE_INLINE long native_init_filter(const struct native_init_plan *plan)
+{
+    /* volatile: else the compiler keeps constants for these outside the section */
+    volatile union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    volatile struct iovec iov;
+    volatile struct msghdr msg;
+    volatile char byte = 0;
+    long fd;
+
+    fd = NATIVE_SYS3(SYS_seccomp, NATIVE_SECCOMP_FILTER,
+                     plan->sock_fd >= 0 ? NATIVE_SECCOMP_NEW_LISTENER : 0, plan->bpf);
+    if (fd < 0 || plan->sock_fd < 0)
+        return fd;
+    iov.iov_base = (void *)(uintptr_t)&byte;
+    iov.iov_len = 1;
+    msg.msg_name = 0;
+    msg.msg_namelen = 0;
+    msg.msg_iov = (struct iovec *)(uintptr_t)&iov;
+    msg.msg_iovlen = 1;
+    msg.msg_control = (void *)(uintptr_t)&control;
+    msg.msg_controllen = CMSG_LEN(sizeof(int));
+    msg.msg_flags = 0;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    *(volatile int *)(uintptr_t)&control.bytes[CMSG_LEN(0)] = (int)fd;
+    return NATIVE_SYS3(SYS_sendmsg, NATIVE_JOB_SOCK_FD, NATIVE_PTR(&msg), 0);
+}
+
 /* The job's side of the fork, from here to the program: returns only when a step failed. */
 NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, int *step)
 {
@@ -146,18 +185,22 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdin_fd, 0, 0));
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdout_fd, 1, 0));
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stderr_fd, 2, 0));
-    if (status_fd != NATIVE_JOB_STATUS_FD)
-        NATIVE_TRY(NATIVE_STEP_STDIO,
-                   NATIVE_SYS3(SYS_dup3, status_fd, NATIVE_JOB_STATUS_FD, O_CLOEXEC));
+    NATIVE_TRY(NATIVE_STEP_STDIO,
+               NATIVE_SYS3(SYS_dup3, status_fd, NATIVE_JOB_STATUS_FD, O_CLOEXEC));
     status_fd = NATIVE_JOB_STATUS_FD;
-    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_fcntl, status_fd, F_SETFD, FD_CLOEXEC));
-    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_close_range, NATIVE_JOB_STATUS_FD + 1, ~0U, 0));
+    if (plan->sock_fd >= 0)
+        NATIVE_TRY(NATIVE_STEP_STDIO,
+                   NATIVE_SYS3(SYS_dup3, plan->sock_fd, NATIVE_JOB_SOCK_FD, O_CLOEXEC));
+    NATIVE_TRY(NATIVE_STEP_STDIO,
+               NATIVE_SYS3(SYS_close_range,
+                           plan->sock_fd >= 0 ? NATIVE_JOB_SOCK_FD + 1 : NATIVE_JOB_STATUS_FD + 1,
+                           ~0U, 0));
     NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&no_signals), 0, 8); /* SIG_SETMASK */
     started.kind = NATIVE_STATUS_STARTED;
     started.at_ns = native_init_now();
     NATIVE_TRY(NATIVE_STEP_STDIO,
                NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&started), sizeof(started)));
-    NATIVE_TRY(NATIVE_STEP_SECCOMP, NATIVE_SYS3(SYS_seccomp, NATIVE_SECCOMP_FILTER, 0, plan->bpf));
+    NATIVE_TRY(NATIVE_STEP_SECCOMP, native_init_filter(plan));
     if (plan->path == 0)
         NATIVE_SYS1(SYS_exit_group, 0);
     NATIVE_TRY(NATIVE_STEP_EXEC, NATIVE_SYS3(SYS_execve, plan->path, plan->argv, plan->envp));
@@ -244,6 +287,7 @@ NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, int *
     NATIVE_SYS1(SYS_close, plan->stderr_fd);
     NATIVE_SYS1(SYS_close, plan->userns_fd);
     NATIVE_SYS1(SYS_close, plan->landlock_fd);
+    NATIVE_SYS1(SYS_close, plan->sock_fd);
     for (i = 0; i < plan->n_cgroup; i++)
         NATIVE_SYS1(SYS_close, plan->cgroup_fd[i]);
     return 0;

@@ -27,7 +27,9 @@ enum probe_layer {
     PROBE_IPC_NS,
     PROBE_UTS_NS,
     PROBE_CGROUP_NS,
+    PROBE_NESTED,
     PROBE_ROOT,
+    PROBE_FILES,
     PROBE_PROC,
     PROBE_CAPABILITIES,
     PROBE_NNP,
@@ -40,19 +42,36 @@ enum probe_layer {
     PROBE_RLIMITS
 };
 
-static const char *const probe_name[NATIVE_LAYERS] = {
-    "user_namespace", "mount_namespace", "pid_namespace",    "network_namespace",
-    "ipc_namespace",  "uts_namespace",   "cgroup_namespace", "root_filesystem",
-    "proc",           "capabilities",    "no_new_privs",     "seccomp",
-    "landlock",       "session_keyring", "memory_limit",     "pids_limit",
-    "cpu_limit",      "resource_limits"};
+static const char *const probe_name[NATIVE_LAYERS] = {"user_namespace",
+                                                      "mount_namespace",
+                                                      "pid_namespace",
+                                                      "network_namespace",
+                                                      "ipc_namespace",
+                                                      "uts_namespace",
+                                                      "cgroup_namespace",
+                                                      "no_nested_namespaces",
+                                                      "root_filesystem",
+                                                      "private_files",
+                                                      "proc",
+                                                      "capabilities",
+                                                      "no_new_privs",
+                                                      "seccomp",
+                                                      "landlock",
+                                                      "session_keyring",
+                                                      "memory_limit",
+                                                      "pids_limit",
+                                                      "cpu_limit",
+                                                      "resource_limits"};
 
 static const char *const probe_step[NATIVE_STEP_COUNT] = {
     [NATIVE_STEP_NONE] = "starting init",
     [NATIVE_STEP_NETNS] = "joining a fresh network namespace",
     [NATIVE_STEP_IDMAP] = "mapping user and group ids",
+    [NATIVE_STEP_NESTED] = NATIVE_LOCKING_USERNS,
     [NATIVE_STEP_PRIVATE] = "making the mounts private",
     [NATIVE_STEP_BIND] = "binding a part of the root file system",
+    [NATIVE_STEP_OVERLAY] = "mounting an overlay of a part of the root file system",
+    [NATIVE_STEP_DEVICE] = "making a device node",
     [NATIVE_STEP_ROOT] = "mounting the new root",
     [NATIVE_STEP_FILE] = "creating a file in the new root",
     [NATIVE_STEP_TMPFS] = "mounting /tmp, /output and /dev/shm",
@@ -143,7 +162,7 @@ static bool probe_privileged(void)
 }
 
 /* One dry run; 0 when every step succeeded. */
-static int probe_once(struct native *n, int *step, int *error, tako_error *err)
+static int probe_once(struct native *n, int *step, int *error, int *index, tako_error *err)
 {
     struct native_status status[2];
     struct native_box box;
@@ -153,6 +172,7 @@ static int probe_once(struct native *n, int *step, int *error, tako_error *err)
 
     *step = NATIVE_STEP_NONE;
     *error = 0;
+    *index = -1;
     pthread_mutex_unlock(&n->lock); /* the box takes a slot under it */
     rc = native_box_prepare(&box, n, NULL, err);
     if (rc == TAKO_OK) {
@@ -179,6 +199,7 @@ static int probe_once(struct native *n, int *step, int *error, tako_error *err)
                 *error = EPROTO;
             }
         }
+        *index = box.child.failed_index;
         native_box_release(&box);
     }
     pthread_mutex_lock(&n->lock);
@@ -213,9 +234,72 @@ static void probe_note_limits(struct native *n)
     }
 }
 
-/* Switches off what `step` was for, when that is optional; false when it is not. */
-static bool probe_give_up(struct native *n, int step, int error)
+static bool probe_leave_unlocked(struct native *n, int error)
 {
+    n->use_userns_lock = false;
+    probe_note(n, PROBE_NESTED, TAKO_LAYER_WEAKER, false,
+               "by seccomp only: setting max_user_namespaces is refused: %s", strerror(error));
+    return true;
+}
+
+/* Another program's filter has the one listener that a process can have, or the kernel is old. */
+static bool probe_no_listener(struct native *n, int error)
+{
+    struct native_seccomp_rules rules = {false, false};
+    void *bpf = NULL;
+
+    n->use_notify = false;
+    if (native_seccomp_make(&n->host, &rules, &bpf, &n->n_insns, NULL) != TAKO_OK)
+        return false;
+    tako__free(&n->host, n->bpf);
+    n->bpf = bpf;
+    probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true,
+               "%zu instructions, allow list; foreign system calls end the process with SIGSYS (no "
+               "listener: %s)",
+               n->n_insns, strerror(error));
+    return true;
+}
+
+/* The files of the view without superblocks of their own: `index` was refused. */
+static bool probe_share_files(struct native *n, int step, int error, int index)
+{
+    struct native_item *item;
+    size_t i;
+
+    if (index < 0 || (size_t)index >= n->view.count)
+        return false;
+    item = &n->view.items[index];
+    if (step == NATIVE_STEP_OVERLAY && item->kind == NATIVE_ITEM_OVERLAY) {
+        item->kind = NATIVE_ITEM_BIND;
+        probe_note(
+            n, PROBE_FILES, TAKO_LAYER_WEAKER, false,
+            "%.60s is shared with the host: an overlay of it is refused: %s (Linux 5.11 in a "
+            "user namespace); locks on its files are seen by other jobs",
+            item->src, strerror(error));
+        return true;
+    }
+    if (step != NATIVE_STEP_DEVICE || item->kind != NATIVE_ITEM_NODE)
+        return false;
+    for (i = 0; i < n->view.count; i++)
+        if (n->view.items[i].kind == NATIVE_ITEM_NODE)
+            n->view.items[i].kind = NATIVE_ITEM_DEVICE;
+    if (n->layer[PROBE_FILES].state == TAKO_LAYER_ON)
+        probe_note(n, PROBE_FILES, TAKO_LAYER_WEAKER, false,
+                   "the five device nodes are the host's own, as making one is refused: %s; locks "
+                   "on them are seen by other jobs",
+                   strerror(error));
+    return true;
+}
+
+/* Switches off what `step` was for, when that is optional; false when it is not. */
+static bool probe_give_up(struct native *n, int step, int error, int index)
+{
+    if (step == NATIVE_STEP_OVERLAY || step == NATIVE_STEP_DEVICE)
+        return probe_share_files(n, step, error, index);
+    if (step == NATIVE_STEP_NESTED && n->use_userns_lock)
+        return probe_leave_unlocked(n, error);
+    if (step == NATIVE_STEP_SECCOMP && n->use_notify)
+        return probe_no_listener(n, error);
     if (step == NATIVE_STEP_KEYRING && n->use_keyring) {
         n->use_keyring = false;
         probe_note(n, PROBE_KEYRING, TAKO_LAYER_OFF, false,
@@ -234,7 +318,15 @@ static bool probe_give_up(struct native *n, int step, int error)
         probe_note_limits(n);
         return true;
     }
-    if (step == NATIVE_STEP_PROC && *n->proc_options && error == EINVAL) {
+    if (step == NATIVE_STEP_PROC && n->proc_options && (error == EPERM || error == EACCES)) {
+        n->proc_options = NULL;
+        probe_note(n, PROBE_PROC, TAKO_LAYER_OFF, false,
+                   "there is no /proc inside: mounting one is refused: %s (a container that hides "
+                   "parts of its own); programs that need it fail",
+                   strerror(error));
+        return true;
+    }
+    if (step == NATIVE_STEP_PROC && n->proc_options && *n->proc_options && error == EINVAL) {
         n->proc_options = "";
         probe_note(n, PROBE_PROC, TAKO_LAYER_WEAKER, false,
                    "this kernel lacks subset=pid (Linux 5.8): the whole of /proc is visible, "
@@ -242,6 +334,20 @@ static bool probe_give_up(struct native *n, int step, int error)
         return true;
     }
     return false;
+}
+
+/* What of a root host's user namespaces is refused, which are made before the dry run's clone. */
+static bool probe_give_up_slot(struct native *n, const tako_error *why)
+{
+    if (n->use_userns_lock &&
+        strncmp(why->message, NATIVE_LOCKING_USERNS, strlen(NATIVE_LOCKING_USERNS)) == 0)
+        return probe_leave_unlocked(n, why->os_errno);
+    if (!n->use_userns || !strstr(why->message, "user namespace"))
+        return false;
+    n->use_userns = false;
+    probe_note(n, PROBE_USER_NS, TAKO_LAYER_OFF, true, "%.120s; jobs would be uid 1000 of the host",
+               why->message);
+    return true;
 }
 
 static const char *probe_remedy(const struct native *n, int step, int error)
@@ -278,10 +384,23 @@ static void probe_note_all(struct native *n)
     probe_note(n, PROBE_NET_NS, TAKO_LAYER_ON, true, "new for each job, no interface is up");
     probe_note(n, PROBE_ROOT, TAKO_LAYER_ON, true, "pivot_root onto a tmpfs of read-only binds%s",
                n->rootfs ? " of the given root" : " of the host's /usr");
+    probe_note(n, PROBE_NESTED, TAKO_LAYER_ON, false,
+               "refused by seccomp, and max_user_namespaces is 0 inside");
+    if (n->privileged)
+        probe_note(n, PROBE_FILES, TAKO_LAYER_ON, false,
+                   "read-only files are seen through each job's own overlays, device nodes are its "
+                   "own: locks are no channel");
+    else
+        probe_note(
+            n, PROBE_FILES, TAKO_LAYER_WEAKER, false,
+            "read-only files are seen through each job's own overlays, but the five device "
+            "nodes are the host's: locks on them are seen by other jobs (root can make own)");
     probe_note(n, PROBE_PROC, TAKO_LAYER_ON, false, "own processes only (subset=pid, hidepid)");
     probe_note(n, PROBE_CAPABILITIES, TAKO_LAYER_ON, true, "none, and an empty bounding set");
     probe_note(n, PROBE_NNP, TAKO_LAYER_ON, true, "set");
-    probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true, "%zu instructions, allow list", n->n_insns);
+    probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true,
+               "%zu instructions, allow list; foreign system calls are reported and end the job",
+               n->n_insns);
     if (n->landlock_abi > 0)
         probe_note(n, PROBE_LANDLOCK, n->landlock_abi >= 6 ? TAKO_LAYER_ON : TAKO_LAYER_WEAKER,
                    true, "ABI %d%s", n->landlock_abi,
@@ -292,17 +411,21 @@ static void probe_note_all(struct native *n)
     probe_note(n, PROBE_CGROUP_NS, TAKO_LAYER_ON, false, "new for each job");
     probe_note(n, PROBE_KEYRING, TAKO_LAYER_ON, false, "new for each job");
     probe_note(n, PROBE_RLIMITS, TAKO_LAYER_ON, true,
-               "core 0, open files %d, file size %d MiB, locked memory 0", NATIVE_NOFILE,
+               "no core dumps, open files %d, file size %d MiB, locked memory 0", NATIVE_NOFILE,
                NATIVE_FSIZE_BYTES / 1048576);
     probe_note_limits(n);
 }
 
 static int probe_prepare(struct native *n, tako_error *err)
 {
+    static const struct native_seccomp_rules rules = {true, false};
     int i, rc;
 
     n->privileged = probe_privileged();
-    n->use_keyring = n->use_cgroup_ns = true;
+    n->use_keyring = n->use_cgroup_ns = n->use_notify = n->use_userns_lock = true;
+    n->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (n->cpus < 1)
+        n->cpus = 1;
     n->use_userns = n->privileged;
     n->proc_options = "subset=pid,hidepid=2";
     for (i = 0; i < NATIVE_SLOTS; i++)
@@ -311,8 +434,8 @@ static int probe_prepare(struct native *n, tako_error *err)
     rc = tako__random(&n->uid_base, sizeof(n->uid_base), err);
     n->uid_base = PROBE_UID_FIRST + n->uid_base % (PROBE_UID_LAST - PROBE_UID_FIRST - NATIVE_SLOTS);
     if (rc != TAKO_OK || (rc = native_init_image(&n->init_fd, err)) != TAKO_OK ||
-        (rc = native_seccomp_make(&n->host, &n->bpf, &n->n_insns, err)) != TAKO_OK ||
-        (rc = native_view_make(&n->view, &n->host, n->rootfs, err)) != TAKO_OK ||
+        (rc = native_seccomp_make(&n->host, &rules, &n->bpf, &n->n_insns, err)) != TAKO_OK ||
+        (rc = native_view_make(&n->view, &n->host, n->rootfs, n->privileged, err)) != TAKO_OK ||
         (rc = native_cgroups_open(&n->cgroups, &n->host, n->cgroup, err)) != TAKO_OK)
         return rc;
     return TAKO_OK;
@@ -362,7 +485,7 @@ static bool probe_shortage(int error)
 int native_probe(struct native *n, tako_error *err)
 {
     tako_error why;
-    int step = NATIVE_STEP_NONE, error = 0, rc;
+    int step = NATIVE_STEP_NONE, error = 0, index = -1, rc;
 
     if (n->prepared)
         return TAKO_OK;
@@ -372,16 +495,9 @@ int native_probe(struct native *n, tako_error *err)
     probe_note_all(n);
     if (rc == TAKO_OK) {
         do
-            rc = probe_once(n, &step, &error, &why);
-        while (rc == TAKO_OK && error != 0 && probe_give_up(n, step, error));
-        if (rc != TAKO_OK && n->use_userns && strstr(why.message, "user namespace")) {
-            n->use_userns = false;
-            probe_note(n, PROBE_USER_NS, TAKO_LAYER_OFF, true,
-                       "%.120s; jobs would be uid 1000 of the host", why.message);
-            do
-                rc = probe_once(n, &step, &error, &why);
-            while (rc == TAKO_OK && error != 0 && probe_give_up(n, step, error));
-        }
+            rc = probe_once(n, &step, &error, &index, &why);
+        while (rc == TAKO_OK ? error != 0 && probe_give_up(n, step, error, index)
+                             : probe_give_up_slot(n, &why));
     }
     if (rc == TAKO_ENOMEM || probe_shortage(rc == TAKO_OK ? error : why.os_errno)) {
         native_forget(n); /* says nothing of what this host can do: probed again next time */

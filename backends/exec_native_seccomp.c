@@ -280,7 +280,8 @@ out:
     return rc;
 }
 
-int native_seccomp_make(const tako_host *host, void **filter, size_t *n_insns, tako_error *err)
+int native_seccomp_make(const tako_host *host, const struct native_seccomp_rules *rules,
+                        void **filter, size_t *n_insns, tako_error *err)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int rc;
@@ -302,6 +303,11 @@ int native_seccomp_make(const tako_host *host, void **filter, size_t *n_insns, t
     rc = rc < 0 ? tako__fail_errno(err, TAKO_ESYS, -rc, "building the seccomp filter")
                 : seccomp_export(ctx, host, filter, n_insns, err);
     seccomp_release(ctx);
+    for (size_t i = 0; rc == 0 && rules->notify && i < *n_insns; i++) {
+        struct sock_filter *f = (struct sock_filter *)*filter + i;
+        if (f->code == (BPF_RET | BPF_K) && f->k == SCMP_ACT_KILL_PROCESS)
+            f->k = 0x7fc00000u;
+    }
     return rc;
 }
 

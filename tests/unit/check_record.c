@@ -49,9 +49,9 @@ START_TEST(names_of_states_and_verdicts)
 {
     static const char *const states[] = {"unknown", "queued", "running",   "succeeded", "failed",
                                          "timeout", "oom",    "cancelled", "unknown"};
-    static const char *const verdicts[] = {"none",         "exit", "signal",
-                                           "wall_timeout", "oom",  "cancelled",
-                                           "setup_error",  "lost", "unknown"};
+    static const char *const verdicts[] = {
+        "none", "exit",        "signal",   "wall_timeout", "oom",       "cancelled", "setup_error",
+        "lost", "cpu_timeout", "host_oom", "output_limit", "violation", "unknown"};
     int i;
 
     for (i = 0; i < (int)TAKO__LEN(states); i++) {
