@@ -150,7 +150,8 @@ check-tsan: packages build/tsan/runner ## run the suites under the thread saniti
 	@TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0 \
 	TAKO_TEST_SANITIZER=thread build/tsan/runner $(SUITE)
 
-check-vm: all ## the sandbox under cgroup v2 and mixed, in virtual machines; takes minutes
+check-vm: PACKAGE_SET := check
+check-vm: packages all build/check/runner ## the sandbox under cgroup v2 and mixed, in virtual machines; takes minutes
 	@sh tests/vm/run.sh build
 
 check-install: all ## install into a temporary place, build against it, uninstall

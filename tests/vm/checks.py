@@ -5,6 +5,7 @@ SPDX-License-Identifier: MIT"""
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -64,7 +65,8 @@ class Place:
         os.chdir(self.home)
 
     def start(self, command, **more):
-        environment = {"HOME": self.home, "PATH": "/usr/bin", "LANG": "C.UTF-8"}
+        environment = {"HOME": self.home, "PATH": "/usr/bin", "LANG": "C.UTF-8",
+                       "TAKO_TEST_SOURCE": "/tako", "CK_DEFAULT_TIMEOUT": "600"}
         return subprocess.Popen(command, env=environment, preexec_fn=self.enter, **more)
 
     def tako(self, *arguments, stdin=""):
@@ -83,6 +85,35 @@ class Place:
         process = self.start(["named", group], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True)
         return process.communicate(timeout=120)[0]
+
+    def suites(self):
+        """The C suites, from here; each is one check."""
+        names = re.search(r"tako.suites=(\S*)", read("/proc/cmdline")).group(1).split(",")
+        for name in names:
+            process = self.start(["runner", name], stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True)
+            out = process.communicate(timeout=1800)[0]
+            counts = re.search(r"Checks: (\d+), Failures: 0, Errors: 0", out)
+            self.check("suite %s" % name, process.returncode == 0 and counts, out)
+            print("# %s: %s: %s" % (self.name, name, out.strip().split("\n")[-1]), flush=True)
+
+    def no_dump(self):
+        """A host whose core dumps go to a program: a job's crash must not start it, for the program
+        runs with all rights outside and is fed by the job."""
+        write("/proc/sys/kernel/core_pattern", "|/bin/cp /etc/passwd /tmp/dumped")
+        self.start(["python3", "-c", "import resource, os\n"
+                    "resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); os.abort()"]).wait()
+        time.sleep(1)
+        self.check("the trap for dumps works", os.path.exists("/tmp/dumped"))
+        os.path.exists("/tmp/dumped") and os.remove("/tmp/dumped")
+        for code in ("import os; os.abort()",
+                     "import os, resource as r\ntry: r.setrlimit(r.RLIMIT_CORE, (0, 0))\n"
+                     "except (OSError, ValueError): pass\nos.abort()"):
+            verdict(self, "abort", code, status="failed", type="abort")
+        time.sleep(1)
+        self.check("no job's crash starts the host's dump program",
+                   not os.path.exists("/tmp/dumped"))
+        write("/proc/sys/kernel/core_pattern", "core")
 
     def layers(self):
         doctor = self.tako("doctor", "--json")
@@ -177,12 +208,11 @@ def verdicts(place):
     place.check("its wall time is its timeout's", 990 <= use.get("wall_time_ms", 0) < 1500, use)
 
 
-def limits_by_group(place, whole_tree=True):
+def limits_by_group(place):
     use = verdict(place, "memory hog", HOG, "--memory", "64m", status="oom", verdict="oom")
     place.check("its peak is its limit", 60 <= use.get("max_rss_mb", 0) <= 64.1, use)
-    if whole_tree: # version 1 kills one process only, and the job may go on without it
-        verdict(place, "a tree shares one limit", TREE_HOG, "--memory", "100m", status="oom",
-                verdict="oom")
+    verdict(place, "a tree shares one limit", TREE_HOG, "--memory", "100m", status="oom",
+            verdict="oom")
     use = verdict(place, "100 MB used", "print(len(bytearray(b'x' * 100000000)))",
                   status="succeeded")
     place.check("100 MB measured", 95 < use.get("max_rss_mb", 0) < 220, use)
@@ -296,6 +326,8 @@ def run_v2():
         clean(place)
         killed_host(place)
         clean(place)
+    places[0][0].no_dump()
+    places[0][0].suites()
 
     # Some user managers are not given the CPU controller.
     base, service = layout_user(1001, "memory pids")
@@ -353,11 +385,12 @@ def run_hybrid():
     place = Place("hybrid", TOP + "/unified/x.service", v1=[at + "/x.service" for at in old])
     reported(place, LIMITS, "cgroup v")
     verdicts(place)
-    limits_by_group(place, whole_tree=False)
+    limits_by_group(place)
     cpu_limited(place)
     clean(place)
     killed_host(place)
     clean(place)
+    place.suites()
     place = Place("hybrid user", TOP + "/unified/x.service", 1000,
                   v1=[at + "/x.service" for at in old])
     reported(place, (), "")

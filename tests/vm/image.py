@@ -1,7 +1,7 @@
 """image.py - makes a root file system for run.sh's machines from the programs of this one: a
 compressed cpio archive that the kernel unpacks at boot.
 
-Usage: image.py OUT PROGRAM...
+Usage: image.py OUT PROGRAM...: the programs are put into /usr/bin, the hostile catalogue into /tako.
 SPDX-License-Identifier: MIT"""
 import glob
 import gzip
@@ -12,10 +12,12 @@ import subprocess
 import sys
 
 PROGRAMS = ["/usr/bin/python3", "/bin/sh", "/bin/mount", "/bin/cp", "/bin/mkdir",
-            "/sbin/switch_root"]
+            "/sbin/switch_root", "/bin/true", "/bin/false", "/bin/cat", "/bin/sleep", "/bin/ls",
+            "/usr/bin/id", "/usr/bin/env", "/bin/echo", "/bin/su", "/bin/dd"]
 UNUSED = re.compile(r"/(test|tests|idlelib|tkinter|lib2to3|ensurepip|pydoc_data|distutils|"
                     r"dist-packages|config-[^/]*)(/|$)")
 HERE = os.path.dirname(os.path.abspath(__file__))
+HOSTILE = os.path.join(HERE, "../hostile")
 
 
 class Archive:
@@ -85,6 +87,10 @@ def main(out, *programs):
         for name, mode in (("init", 0o100755), ("checks.py", 0o100644)):
             with open(os.path.join(HERE, name), "rb") as script:
                 archive.add(name, mode, script.read())
+        for path in sorted(glob.glob(HOSTILE + "/**", recursive=True)):
+            if os.path.isfile(path) and not path.endswith((".c", ".h", ".pyc")):
+                with open(path, "rb") as file:
+                    archive.add("tako/tests/hostile" + path[len(HOSTILE):], 0o100644, file.read())
         archive.add("etc/passwd", 0o100644, b"root:x:0:0::/root:/bin/sh\n")
         archive.add("TRAILER!!!", 0)
 

@@ -3,12 +3,13 @@
 # version 2 only, laid out as systemd does it, and version 1 and 2 mixed. Runs as root, as a user
 # with a delegated group and as one without; checks.py says what must hold.
 #
-# Usage: run.sh [BUILD], a directory with tako and libtako.a, by default build. Makes an image from
+# Usage: run.sh [BUILD], a directory with tako, libtako.a and check/runner, by default build. Makes an image from
 # this machine's own programs, boots it once per layout, prints what failed and
 # "N passed, N failed". Leaves nothing behind. Takes ten minutes without KVM.
 # Needs qemu-system-x86_64 (KVM is used when there), cc, python3 in /usr/bin, and a kernel:
 #   KERNEL=PATH    a bzImage that runs without modules; default: Debian's for clouds is fetched
 #                  with apt-get download, and not installed
+#   SUITES="..."   the C suites that run inside; default: all hostile ones
 #   LAYOUTS="..."  of v2 and hybrid; default both
 #   VERBOSE=1      show the machines' consoles
 # SPDX-License-Identifier: MIT
@@ -17,6 +18,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
 build=${1:-$top/build}
+[ -x "$build/check/runner" ] || { echo "$build/check/runner: no runner" >&2; exit 2; }
 [ -x "$build/tako" ] || { echo "$build/tako: no program" >&2; exit 2; }
 command -v qemu-system-x86_64 >/dev/null || { echo "qemu-system-x86_64 is missing" >&2; exit 2; }
 dir=$(mktemp -d "${TMPDIR:-/tmp}/tako-vm-XXXXXX") || exit 2
@@ -33,17 +35,18 @@ if [ -z "${KERNEL:-}" ]; then
 fi
 ${CC:-cc} -I"$top" -o "$dir/named" "$here/named.c" "$build/libtako.a" \
     -lsqlite3 -lcjson -lseccomp -lpthread || exit 2
-/usr/bin/python3 "$here/image.py" "$dir/image" "$build/tako" "$dir/named" || exit 2
+/usr/bin/python3 "$here/image.py" "$dir/image" "$build/tako" "$dir/named" "$build/check/runner" || exit 2
 
 accel="-machine q35,accel=tcg -cpu max"
 [ -w /dev/kvm ] && accel="-machine q35,accel=kvm -cpu host"
+suites=${SUITES:-attacks catalogue inside limits verdicts}
 passed=0
 failed=0
 for layout in ${LAYOUTS:-v2 hybrid}; do
     # shellcheck disable=SC2086 # $accel is words
-    timeout 900 qemu-system-x86_64 $accel -smp 2 -m 1024 -nodefaults -display none -no-reboot \
+    timeout 2400 qemu-system-x86_64 $accel -smp 2 -m 1024 -nodefaults -display none -no-reboot \
         -serial "file:$dir/$layout" -kernel "$KERNEL" -initrd "$dir/image" \
-        -append "console=ttyS0 quiet panic=-1 tako.layout=$layout" &
+        -append "console=ttyS0 quiet panic=-1 tako.layout=$layout tako.suites=$(echo $suites | tr " " ,)" &
     machine=$!
     wait "$machine"
     machine=
