@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BENCH_ROWS 7
+#define BENCH_ROWS 10
 #define BENCH_TMPFS_MAGIC 0x01021994
 
 static const struct bench_row {
@@ -34,6 +34,9 @@ static const struct bench_row {
     {"C callbacks drained per second, 10,000 queued", bench_row_drain},
     {"start-up in a host with a heap of 2 GiB", bench_row_heap},
     {"a C callback from submit to record", bench_row_callback},
+    {"steady-state tax: Python that times itself, bare and inside in turns", bench_row_tax},
+    {"a job that floods its output, beside a neighbour", bench_row_flood},
+    {"how exactly the limits of wall and CPU time are kept", bench_row_deadline},
 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -67,6 +70,13 @@ void bench_pause(double seconds)
     ts.tv_sec = (time_t)seconds;
     ts.tv_nsec = (long)((seconds - (double)ts.tv_sec) * 1e9);
     (void)nanosleep(&ts, NULL);
+}
+
+int bench_rounds(const struct bench *b, int quick, int full)
+{
+    if (b->rounds)
+        return b->rounds;
+    return b->quick ? quick : full;
 }
 
 bool bench_interrupted(void)
@@ -151,6 +161,17 @@ void bench_line_goal(struct bench *b, int row, struct bench_ratio r, enum bench_
                   !met && middle ? " (the ratio meets it, its whole interval does not)" : "");
 }
 
+void bench_line_limit(struct bench *b, int row, double figure, double limit, const char *unit,
+                      const char *name)
+{
+    bool met = figure <= limit;
+
+    if (!met)
+        b->goals_missed++;
+    (void)fprintf(b->table->out, "%3d  goal %s at most %g %s: %s (%.2f)\n", row, name, limit, unit,
+                  met ? "met" : "not met", figure);
+}
+
 enum bench_outcome bench_skip(struct bench *b, int row, const char *why)
 {
     bench_say("row %d SKIPPED: %s", row, why);
@@ -178,10 +199,16 @@ void bench_say(const char *format, ...)
 
 /* ---- the private directory ------------------------------------------------------------------- */
 
+bool bench_is_tmpfs(const char *dir)
+{
+    struct statfs fs;
+
+    return statfs(dir, &fs) == 0 && fs.f_type == BENCH_TMPFS_MAGIC;
+}
+
 static int room_make(struct bench *b)
 {
     const char *base = getenv("TAKO_BENCH_DIR");
-    struct statfs fs;
 
     if (!base || !*base) {
         base = "build";
@@ -197,27 +224,27 @@ static int room_make(struct bench *b)
         bench_say("cannot make a directory in %s: %s; set TAKO_BENCH_DIR", base, strerror(errno));
         return -1;
     }
-    if (statfs(b->dir, &fs) == 0 && fs.f_type == BENCH_TMPFS_MAGIC)
+    if (bench_is_tmpfs(b->dir))
         bench_say("WARNING: %s is a tmpfs, where fsync costs nothing: rows 4, 5 and 7 say little; "
                   "set TAKO_BENCH_DIR",
                   base);
     return 0;
 }
 
-static void room_remove(const struct bench *b)
+void bench_remove_dir(const char *name)
 {
     char path[BENCH_PATH_MAX + NAME_MAX + 2];
-    DIR *dir = opendir(b->dir);
+    DIR *dir = opendir(name);
     struct dirent *entry;
 
     while (dir && (entry = readdir(dir)) != NULL) {
-        (void)snprintf(path, sizeof path, "%s/%s", b->dir, entry->d_name);
+        (void)snprintf(path, sizeof path, "%s/%s", name, entry->d_name);
         (void)unlink(path); /* there are only files in it; . and .. refuse */
     }
     if (dir)
         (void)closedir(dir);
-    if (rmdir(b->dir) != 0)
-        bench_say("%s could not be removed: %s", b->dir, strerror(errno));
+    if (rmdir(name) != 0)
+        bench_say("%s could not be removed: %s", name, strerror(errno));
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */
@@ -227,9 +254,10 @@ static void usage(FILE *to)
     int i;
 
     (void)fprintf(to,
-                  "usage: bench [--quick] [--rows N,N...]\n"
+                  "usage: bench [--quick] [--rounds N] [--rows N,N...]\n"
                   "Measures Tako against its peers and prints a table.\n\n"
-                  "  --quick     few samples, under 20 seconds: shows that all rows work\n"
+                  "  --quick     few samples, under a minute: shows that all rows work\n"
+                  "  --rounds N  each row is repeated so often, 1-100000\n"
                   "  --rows 1,4  only these rows\n\n"
                   "Files are made in a private directory in $TAKO_BENCH_DIR, else in ./build.\n\n");
     for (i = 0; i < BENCH_ROWS; i++)
@@ -311,9 +339,14 @@ int main(int argc, char **argv)
     b.self = "/proc/self/exe";
     if (argc == 3 && strcmp(argv[1], "--host") == 0)
         return bench_heap_main(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "--flood") == 0)
+        return bench_flood_main(argv[2]);
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             b.quick = true;
+        } else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc &&
+                   (b.rounds = atoi(argv[i + 1])) >= 1 && b.rounds <= 100000) {
+            i++;
         } else if (strcmp(argv[i], "--rows") == 0 && i + 1 < argc &&
                    parse_rows(argv[i + 1], rows) == 0) {
             i++;
@@ -330,6 +363,6 @@ int main(int argc, char **argv)
     if (room_make(&b) != 0)
         return 1;
     failed = run_rows(&b, rows);
-    room_remove(&b);
+    bench_remove_dir(b.dir);
     return failed;
 }

@@ -51,6 +51,7 @@ enum bench_goal { BENCH_AT_MOST, BENCH_AT_LEAST };
 
 struct bench {
     bool quick;
+    int rounds;               /* 0 = each row's own */
     const char *self;         /* this program, for children with a heap of their own */
     char dir[BENCH_PATH_MAX]; /* private, on a real file system; gone at the end */
     struct bench_text *table;
@@ -67,6 +68,9 @@ void bench_line_note(struct bench *b, int row, const char *what, ...)
 /* Met only when the whole interval meets it. */
 void bench_line_goal(struct bench *b, int row, struct bench_ratio r, enum bench_goal way,
                      double limit, const char *name);
+/* The same of a figure that is no ratio, so that it stands alone: met when the figure meets it. */
+void bench_line_limit(struct bench *b, int row, double figure, double limit, const char *unit,
+                      const char *name);
 /* Says so on stderr and in the table. */
 enum bench_outcome bench_skip(struct bench *b, int row, const char *why);
 enum bench_outcome bench_fail(struct bench *b, int row, const char *during, const char *why);
@@ -78,11 +82,18 @@ bool bench_interrupted(void);
 double bench_now(void);         /* seconds, monotonic */
 double bench_cpu_seconds(void); /* of this process and of the children it has waited for */
 void bench_pause(double seconds);
+/* How often to repeat: what was asked for on the command line, else what the row thinks. */
+int bench_rounds(const struct bench *b, int quick, int full);
+bool bench_is_tmpfs(const char *dir);
+/* Of a directory with only files in it. */
+void bench_remove_dir(const char *dir);
 
 /* ---- programs to compare with (spawn.c) ------------------------------------------------------ */
 
 /* Starts argv[0] without a shell, output to /dev/null, and waits. 0 = it ended with status 0. */
 int bench_spawn(const char *const *argv);
+/* The same with an environment of its own; the first size - 1 bytes of its output go to `out`. */
+int bench_spawn_read(const char *const *argv, const char *const *env, char *out, size_t size);
 /* bwrap with a sandbox like ours around the program; argv has BENCH_BWRAP_ARGS + n + 1 places. */
 #define BENCH_BWRAP_ARGS 22
 void bench_bwrap_argv(const char **argv, const char *const *program, size_t n);
@@ -113,6 +124,8 @@ const char *bench_sandbox_missing(tako_error *err);
 /* One job to its end. NULL = it succeeded; else why not. The record's own wall time goes to
  * *inside_ms if that is not NULL. */
 const char *bench_run(tako *t, const tako_job *job, double *inside_ms, tako_error *err);
+/* NULL = it succeeded; else how it ended instead. The text lives in *err. */
+const char *bench_not_succeeded(const tako_record *rec, tako_error *err);
 /* A new file name in b->dir each time: "sqlite:DIR/N.db". */
 void bench_store_uri(const struct bench *b, char *uri, size_t size);
 /* Removes the files of that store. */
@@ -127,8 +140,12 @@ enum bench_outcome bench_row_submit(struct bench *b);   /* 4 */
 enum bench_outcome bench_row_drain(struct bench *b);    /* 5 */
 enum bench_outcome bench_row_heap(struct bench *b);     /* 6 */
 enum bench_outcome bench_row_callback(struct bench *b); /* 7 */
+enum bench_outcome bench_row_tax(struct bench *b);      /* 8 */
+enum bench_outcome bench_row_flood(struct bench *b);    /* 9 */
+enum bench_outcome bench_row_deadline(struct bench *b); /* 10 */
 
-/* What the child of row 6 does. */
+/* What the children of rows 6 and 9 do. */
 int bench_heap_main(const char *megabytes);
+int bench_flood_main(const char *milliseconds);
 
 #endif

@@ -72,20 +72,25 @@ const char *bench_sandbox_missing(tako_error *err)
     return why;
 }
 
+const char *bench_not_succeeded(const tako_record *rec, tako_error *err)
+{
+    const char *message = tako_record_error_message(rec);
+
+    if (tako_record_status(rec) == TAKO_SUCCEEDED)
+        return NULL;
+    (void)snprintf(err->message, sizeof err->message, "the job ended as %s: %.400s",
+                   tako_status_name(tako_record_status(rec)), message ? message : "");
+    return err->message;
+}
+
 const char *bench_run(tako *t, const tako_job *job, double *inside_ms, tako_error *err)
 {
     tako_record *rec = NULL;
-    const char *why = NULL;
+    const char *why;
 
     if (tako_run(t, job, &rec, err) != TAKO_OK)
         return err->message;
-    if (tako_record_status(rec) != TAKO_SUCCEEDED) {
-        const char *message = tako_record_error_message(rec);
-
-        (void)snprintf(err->message, sizeof err->message, "the job ended as %s: %.400s",
-                       tako_status_name(tako_record_status(rec)), message ? message : "");
-        why = err->message;
-    }
+    why = bench_not_succeeded(rec, err);
     if (inside_ms)
         *inside_ms = (double)tako_record_wall_us(rec) / 1000.0;
     tako_record_free(rec);

@@ -135,7 +135,7 @@ enum bench_outcome bench_row_true(struct bench *b)
     c.n = 1;
     c.job = job;
     c.job.code = "pass";
-    return cold_row(&c, "/usr/bin/true", b->quick ? 40 : 600, 0.5);
+    return cold_row(&c, "/usr/bin/true", bench_rounds(b, 40, 600), 0.5);
 }
 
 enum bench_outcome bench_row_python(struct bench *b)
@@ -152,7 +152,7 @@ enum bench_outcome bench_row_python(struct bench *b)
     c.n = 3;
     c.job = job;
     c.job.code = "pass";
-    return cold_row(&c, NULL, b->quick ? 20 : 200, 0);
+    return cold_row(&c, NULL, bench_rounds(b, 20, 200), 0);
 }
 
 /* ---- row 3 ----------------------------------------------------------------------------------- */
@@ -238,7 +238,7 @@ enum bench_outcome bench_row_rate(struct bench *b)
     static const char *const names[] = {"tako, 2 workers", "bare, 2 threads", "bwrap, 2 threads"};
     const struct bench_samples *to_bare[] = {&rates[0], &rates[1]};
     const struct bench_samples *to_bwrap[] = {&rates[0], &rates[2]};
-    int i, k, rounds = b->quick ? 3 : 12, jobs = b->quick ? 20 : 80, kinds = 3;
+    int i, k, rounds = bench_rounds(b, 3, 12), jobs = b->quick ? 20 : 80, kinds = 3;
     tako_error err = {0, 0, ""};
     const char *why = bench_sandbox_missing(&err);
     double rate = 0;

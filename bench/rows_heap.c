@@ -113,7 +113,7 @@ enum bench_outcome bench_row_heap(struct bench *b)
     struct bench_peer hosts[2];
     tako_error err = {0, 0, ""};
     const char *why = bench_sandbox_missing(&err);
-    int i, k, rounds = b->quick ? 40 : 500, warm = b->quick ? 3 : 10;
+    int i, k, rounds = bench_rounds(b, 40, 500), warm = b->quick ? 3 : 10;
     double took = 0;
 
     if (why)

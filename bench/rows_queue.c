@@ -197,7 +197,7 @@ enum bench_outcome bench_row_submit(struct bench *b)
 {
     struct submit_kind kinds[3];
     struct bench_samples disk = {NULL, 0, 0};
-    int i, k, rounds = b->quick ? 3 : 7;
+    int i, k, rounds = bench_rounds(b, 3, 7);
     double seconds = b->quick ? 0.3 : 2;
     tako_error err = {0, 0, ""};
     const char *why = NULL;
@@ -352,7 +352,7 @@ enum bench_outcome bench_row_drain(struct bench *b)
 {
     struct drain_kind kinds[2];
     const struct bench_samples *rates[] = {&kinds[0].rate, &kinds[1].rate};
-    int i, k, rounds = b->quick ? 2 : 9;
+    int i, k, rounds = bench_rounds(b, 2, 9);
     tako_error err = {0, 0, ""};
     const char *why = NULL;
 
@@ -415,7 +415,7 @@ enum bench_outcome bench_row_callback(struct bench *b)
     static const char *const names[] = {"SQLite file", "memory"};
     struct bench_samples took[2] = {{NULL, 0, 0}, {NULL, 0, 0}}, disk = {NULL, 0, 0};
     const struct bench_samples *to_disk[] = {&took[0], &disk};
-    int i, k, rounds = b->quick ? 200 : 2000, warm = 20;
+    int i, k, rounds = bench_rounds(b, 200, 2000), warm = 20;
     tako *engines[2] = {NULL, NULL};
     tako_job job = TAKO_JOB_INIT;
     tako_error err = {0, 0, ""};

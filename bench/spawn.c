@@ -20,15 +20,19 @@ union spawn_argv {
     char *const *to;
 };
 
-static int spawn_start(pid_t *pid, const char *const *argv, int in, int out)
+/* `env` NULL = this process's own; `in`, `out` -1 = /dev/null. */
+static int spawn_start(pid_t *pid, const char *const *argv, const char *const *env, int in, int out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    union spawn_argv args;
+    union spawn_argv args, vars;
     sigset_t none;
     int rc;
 
     args.from = argv;
+    vars.to = environ;
+    if (env)
+        vars.from = env;
     (void)sigemptyset(&none);
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&attr);
@@ -43,7 +47,7 @@ static int spawn_start(pid_t *pid, const char *const *argv, int in, int out)
     else if (rc == 0)
         rc = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (rc == 0)
-        rc = posix_spawnp(pid, argv[0], &actions, &attr, args.to, environ);
+        rc = posix_spawnp(pid, argv[0], &actions, &attr, args.to, vars.to);
     (void)posix_spawnattr_destroy(&attr);
     (void)posix_spawn_file_actions_destroy(&actions);
     return rc;
@@ -63,9 +67,35 @@ int bench_spawn(const char *const *argv)
 {
     pid_t pid;
 
-    if (spawn_start(&pid, argv, -1, -1) != 0)
+    if (spawn_start(&pid, argv, NULL, -1, -1) != 0)
         return -1;
     return spawn_wait(pid);
+}
+
+int bench_spawn_read(const char *const *argv, const char *const *env, char *out, size_t size)
+{
+    char rest[256];
+    size_t len = 0;
+    ssize_t got = 1;
+    int up[2], rc;
+    pid_t pid;
+
+    if (pipe2(up, O_CLOEXEC) != 0)
+        return -1;
+    rc = spawn_start(&pid, argv, env, -1, up[1]);
+    (void)close(up[1]);
+    while (rc == 0 && got != 0) {
+        bool room = len + 1 < size;
+
+        got = room ? read(up[0], out + len, size - 1 - len) : read(up[0], rest, sizeof rest);
+        if (got > 0 && room)
+            len += (size_t)got;
+        else if (got < 0 && errno != EINTR)
+            break;
+    }
+    out[len] = '\0';
+    (void)close(up[0]);
+    return rc == 0 ? spawn_wait(pid) : -1;
 }
 
 void bench_bwrap_argv(const char **argv, const char *const *program, size_t n)
@@ -118,7 +148,7 @@ int bench_peer_start(struct bench_peer *p, const char *self, const char *const *
     for (i = 0; args[i] && i < 6; i++)
         argv[i + 1] = args[i];
     argv[i + 1] = NULL;
-    rc = spawn_start(&p->pid, argv, down[0], up[1]);
+    rc = spawn_start(&p->pid, argv, NULL, down[0], up[1]);
     (void)close(down[0]);
     (void)close(up[1]);
     p->to = down[1];
