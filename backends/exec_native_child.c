@@ -337,6 +337,8 @@ NATIVE_BARE static int child_main(void *arg)
     size_t i;
 
     NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    /* Out of the host's process group: a Ctrl-C there is not meant for the job. */
+    CHILD_TRY(NATIVE_STEP_SETSID, NATIVE_SYS0(SYS_setsid));
     if (c->net_fd >= 0)
         CHILD_TRY(NATIVE_STEP_NETNS, NATIVE_SYS2(SYS_setns, c->net_fd, CLONE_NEWNET));
     if ((c->map_ids && child_map_ids(c) < 0) || child_offer(c) < 0 || child_build_root(c) < 0 ||

@@ -563,6 +563,55 @@ START_TEST(ends_race_with_cancels_and_deadlines_as_user)
 }
 END_TEST
 
+static void *attack_interrupt(void *stop)
+{
+    while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED))
+        kill(0, SIGINT); /* as a terminal does: to every process of the group */
+    return NULL;
+}
+
+static void interrupt_body(void)
+{
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job job = TAKO_JOB_INIT;
+    tako_record *rec;
+    tako_error err;
+    pthread_t thread;
+    int stop = 0, i;
+    tako *t;
+
+    setpgid(0, 0);
+    signal(SIGINT, SIG_IGN);
+    opts.workers = 1;
+    opts.interpreter = "/usr/bin/true";
+    t = attack_open(&opts);
+    ck_assert_msg(tako_start(t, &err) == TAKO_OK, "%s", err.message);
+    ck_assert_int_eq(pthread_create(&thread, NULL, attack_interrupt, &stop), 0);
+    job.code = "x";
+    for (i = 0; i < 40; i++) {
+        rec = NULL;
+        ck_assert_msg(tako_run(t, &job, &rec, &err) == TAKO_OK, "%s", err.message);
+        ck_assert_msg(tako_record_status(rec) == TAKO_SUCCEEDED, "round %d: %s", i,
+                      tako_record_error_message(rec));
+        tako_record_free(rec);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    tako_close(t);
+}
+START_TEST(an_interrupt_of_the_host_does_not_reach_its_jobs_as_root)
+{
+    if (attack_possible())
+        interrupt_body();
+}
+END_TEST
+START_TEST(an_interrupt_of_the_host_does_not_reach_its_jobs_as_user)
+{
+    if (attack_possible())
+        sandbox_as_user(interrupt_body);
+}
+END_TEST
+
 START_TEST(a_shortage_while_probing_is_not_held_against_the_host)
 {
     tako_options opts = TAKO_OPTIONS_INIT;
@@ -650,6 +699,8 @@ Suite *suite_attacks(void)
     tcase_add_test(c, what_is_shared_with_the_host_is_out_of_reach_as_root);
     tcase_add_test(c, what_is_shared_with_the_host_is_out_of_reach_as_user);
     tcase_add_test(c, a_job_leaves_nothing_on_its_stdin_for_the_next);
+    tcase_add_test(c, an_interrupt_of_the_host_does_not_reach_its_jobs_as_root);
+    tcase_add_test(c, an_interrupt_of_the_host_does_not_reach_its_jobs_as_user);
     tcase_add_test(c, a_shortage_while_probing_is_not_held_against_the_host);
     tcase_add_test(c, the_root_of_a_user_namespace_runs_jobs);
     tcase_add_test(c, ends_race_with_cancels_and_deadlines_as_root);
