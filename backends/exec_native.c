@@ -22,6 +22,7 @@
 #define RUN_READ_SIZE 65536
 #define RUN_SETUP_LIMIT_US 20000000 /* from the clone to the program's start */
 #define RUN_KILL_LIMIT_US 1000000   /* for init to kill and count, before it is killed itself */
+#define RUN_REST_US 250             /* between two reads of a flood */
 #define RUN_X32_BIT 0x40000000      /* __X32_SYSCALL_BIT */
 #define RUN_CPU_STEP_US 1000        /* between two looks at the CPU time, at least */
 
@@ -37,6 +38,7 @@ struct run {
     bool over;          /* it has ended or was told to: init has until the deadline to be gone */
     int64_t begin_us, deadline_us; /* CLOCK_MONOTONIC */
     int64_t cpu_next_us;           /* when the limit of CPU time can be reached at the earliest */
+    int64_t rest_us;               /* output is left in the pipes until then */
     int64_t seen[2];               /* bytes of stdout and stderr */
     char *buffer;
 };
@@ -246,6 +248,10 @@ static bool run_read_stream(struct run *r, int stream, int *fd)
         r->seen[stream - 1] += got;
         if (limit && r->seen[stream - 1] > limit)
             run_stop(r, TAKO_VERDICT_OUTPUT);
+        /* What no record keeps is only counted: a flood is let come in gulps, so that it does not
+         * cost its neighbours a CPU. */
+        if (r->seen[stream - 1] > TAKO_OUTPUT_CAP)
+            r->rest_us = tako__mono_us() + RUN_REST_US;
         return true;
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -287,24 +293,30 @@ static int64_t run_cpu_us(const struct run *r)
     return used >= 0 ? used : native_tree_cpu_us(&r->n->host, r->box.pid);
 }
 
-/* When to look next, with nothing happening before. The limit of CPU time cannot be reached before
- * all CPUs together have used what is left of it. */
-static int64_t run_next_us(struct run *r)
+/* Kills at a limit that is reached by `now`, and says when to look again, with nothing happening
+ * before. The limit of CPU time cannot be reached before all CPUs together have used what is left
+ * of it. */
+static int64_t run_check_time(struct run *r, int64_t now)
 {
-    int64_t now = tako__mono_us(), left;
+    int64_t next, left;
 
-    if (r->over || !r->started.kind || !r->task->cpu_timeout_ms)
-        return r->deadline_us;
-    if (now >= r->cpu_next_us) {
+    if (now >= r->deadline_us && r->over) {
+        native_box_kill(&r->box);
+        return now + RUN_KILL_LIMIT_US;
+    }
+    if (now >= r->deadline_us)
+        run_stop(r, r->started.kind ? TAKO_VERDICT_WALL : TAKO_VERDICT_SETUP);
+    if (!r->over && r->started.kind && r->task->cpu_timeout_ms && now >= r->cpu_next_us) {
         left = r->task->cpu_timeout_ms * 1000 - run_cpu_us(r);
-        if (left <= 0) {
+        if (left <= 0)
             run_stop(r, TAKO_VERDICT_CPU);
-            return r->deadline_us;
-        }
         left /= r->n->cpus;
         r->cpu_next_us = now + (left > RUN_CPU_STEP_US ? left : RUN_CPU_STEP_US);
     }
-    return r->cpu_next_us < r->deadline_us ? r->cpu_next_us : r->deadline_us;
+    next = r->deadline_us;
+    if (!r->over && r->cpu_next_us && r->cpu_next_us < next)
+        next = r->cpu_next_us;
+    return r->rest_us > now && r->rest_us < next ? r->rest_us : next;
 }
 
 static void run_watch(struct run *r)
@@ -312,14 +324,16 @@ static void run_watch(struct run *r)
     enum { DEAD, STATUS, OUT, ERRS, CANCEL, MEMORY, SOCK, NOTIFY, COUNT };
     struct pollfd watch[COUNT];
     struct timespec left;
-    int64_t us;
+    int64_t us, now;
     int i, ready;
 
     for (;;) {
+        now = tako__mono_us();
+        us = run_check_time(r, now) - now;
         watch[DEAD].fd = r->box.pidfd;
         watch[STATUS].fd = r->box.status[0];
-        watch[OUT].fd = r->box.out[0];
-        watch[ERRS].fd = r->box.errs[0];
+        watch[OUT].fd = r->rest_us > now ? -1 : r->box.out[0];
+        watch[ERRS].fd = r->rest_us > now ? -1 : r->box.errs[0];
         watch[CANCEL].fd = r->over ? -1 : r->task->cancel_fd;
         watch[MEMORY].fd = r->over || !r->box.has_group ? -1 : r->box.group.oom_fd;
         watch[SOCK].fd = r->box.sock[0];
@@ -327,16 +341,6 @@ static void run_watch(struct run *r)
         for (i = 0; i < COUNT; i++) {
             watch[i].events = POLLIN;
             watch[i].revents = 0;
-        }
-        us = run_next_us(r) - tako__mono_us();
-        if (us <= 0 && r->over) {
-            native_box_kill(&r->box);
-            us = RUN_KILL_LIMIT_US;
-        } else if (us <= 0 && r->deadline_us > tako__mono_us()) {
-            continue;
-        } else if (us <= 0) {
-            run_stop(r, r->started.kind ? TAKO_VERDICT_WALL : TAKO_VERDICT_SETUP);
-            continue;
         }
         left.tv_sec = us / 1000000;
         left.tv_nsec = us % 1000000 * 1000;
@@ -529,4 +533,5 @@ const struct tako__exec_ops *tako__exec_native(void)
 #undef RUN_SETUP_LIMIT_US
 #undef RUN_KILL_LIMIT_US
 #undef RUN_CPU_STEP_US
+#undef RUN_REST_US
 #undef RUN_X32_BIT

@@ -9,7 +9,7 @@
 # Needs qemu-system-x86_64 (KVM is used when there), cc, python3 in /usr/bin, and a kernel:
 #   KERNEL=PATH    a bzImage that runs without modules; default: Debian's for clouds is fetched
 #                  with apt-get download, and not installed
-#   SUITES="..."   the C suites that run inside; default: all hostile ones
+#   INSIDE="..."   the C suites that run inside; default: all hostile ones
 #   LAYOUTS="..."  of v2 and hybrid; default both
 #   VERBOSE=1      show the machines' consoles
 # SPDX-License-Identifier: MIT
@@ -39,7 +39,7 @@ ${CC:-cc} -I"$top" -o "$dir/named" "$here/named.c" "$build/libtako.a" \
 
 accel="-machine q35,accel=tcg -cpu max"
 [ -w /dev/kvm ] && accel="-machine q35,accel=kvm -cpu host"
-suites=${SUITES:-attacks catalogue inside limits verdicts}
+suites=${INSIDE:-attacks catalogue inside limits verdicts}
 passed=0
 failed=0
 for layout in ${LAYOUTS:-v2 hybrid}; do
