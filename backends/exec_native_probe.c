@@ -299,6 +299,7 @@ static void probe_note_all(struct native *n)
 
 static int probe_prepare(struct native *n, tako_error *err)
 {
+    struct native_seccomp_rules rules = {false, false};
     int i, rc;
 
     n->privileged = probe_privileged();
@@ -311,7 +312,7 @@ static int probe_prepare(struct native *n, tako_error *err)
     rc = tako__random(&n->uid_base, sizeof(n->uid_base), err);
     n->uid_base = PROBE_UID_FIRST + n->uid_base % (PROBE_UID_LAST - PROBE_UID_FIRST - NATIVE_SLOTS);
     if (rc != TAKO_OK || (rc = native_init_image(&n->init_fd, err)) != TAKO_OK ||
-        (rc = native_seccomp_make(&n->host, &n->bpf, &n->n_insns, err)) != TAKO_OK ||
+        (rc = native_seccomp_make(&n->host, &rules, &n->bpf, &n->n_insns, err)) != TAKO_OK ||
         (rc = native_view_make(&n->view, &n->host, n->rootfs, err)) != TAKO_OK ||
         (rc = native_cgroups_open(&n->cgroups, &n->host, n->cgroup, err)) != TAKO_OK)
         return rc;
