@@ -180,12 +180,14 @@ TAKO_PRIVATE void native_group_remove(struct native_group *group);
 
 /* ---- seccomp --------------------------------------------------------------------------------- */
 
-/* The filter as raw BPF, made once per engine. *filter is owned by the caller (tako__free). */
 struct native_seccomp_rules {
-    bool notify;     /* system calls of foreign ABIs: SECCOMP_RET_USER_NOTIF, else the process is
-                        killed */
-    bool no_sockets; /* for hosts that have no namespaces to give: socketpair(2) is all there is */
+    bool notify;     /* foreign ABIs: SECCOMP_RET_USER_NOTIF (somebody listens) instead of
+                        SECCOMP_RET_KILL_PROCESS */
+    bool no_sockets; /* socket() refused entirely with EAFNOSUPPORT and connect/bind/listen/accept*
+                        refused with EPERM; socketpair(AF_UNIX) stays. For hosts that have no
+                        namespaces to give */
 };
+/* The filter as raw BPF, made once per engine. *filter is owned by the caller (tako__free). */
 TAKO_PRIVATE int native_seccomp_make(const tako_host *host,
                                      const struct native_seccomp_rules *rules, void **filter,
                                      size_t *n_insns, tako_error *err);
