@@ -142,14 +142,43 @@ static const struct {
 
 #define SECCOMP_NEW_NAMESPACE 0x7e020000u /* every CLONE_NEW* flag that clone(2) takes */
 
+/* Without namespaces: what reaches the host's objects by a name or number, and what would change
+ * those of its files that have the job's user. Landlock does not look at these. */
+static const char *const seccomp_alone_refused[] = {
+    "accept",      "accept4",      "bind",          "chown",          "connect",
+    "fchown",      "fchownat",     "fremovexattr",  "fsetxattr",      "lchown",
+    "listen",      "lremovexattr", "lsetxattr",     "mq_getsetattr",  "mq_notify",
+    "mq_open",     "mq_timedsend", "mq_unlink",     "mq_timedreceive", "msgctl",
+    "msgget",      "msgrcv",       "msgsnd",        "removexattr",    "semctl",
+    "semget",      "semop",        "semtimedop",    "setxattr",       "shmat",
+    "shmctl",      "shmdt",        "shmget",        "socket",
+};
+/* Modes and times of its own files, with nobody to see them: succeed without being set. */
+static const char *const seccomp_alone_done[] = {
+    "chmod", "fchmod", "fchmodat", "futimesat", "utime", "utimensat", "utimes",
+};
+
+static bool seccomp_is_alone(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < TAKO__LEN(seccomp_alone_refused); i++)
+        if (strcmp(name, seccomp_alone_refused[i]) == 0)
+            return true;
+    for (i = 0; i < TAKO__LEN(seccomp_alone_done); i++)
+        if (strcmp(name, seccomp_alone_done[i]) == 0)
+            return true;
+    return strcmp(name, "setpriority") == 0 || strcmp(name, "sched_setaffinity") == 0;
+}
+
 static int seccomp_add_names(scmp_filter_ctx ctx, const char *const *names, size_t count,
-                             uint32_t action)
+                             uint32_t action, bool alone)
 {
     size_t i;
     int nr, rc;
 
     for (i = 0; i < count; i++) {
-        nr = seccomp_syscall_resolve_name(names[i]);
+        nr = alone && seccomp_is_alone(names[i]) ? -1 : seccomp_syscall_resolve_name(names[i]);
         if (nr < 0) /* not on this architecture, or newer than the library: stays ENOSYS */
             continue;
         rc = seccomp_rule_add_array(ctx, action, nr, 0, NULL);
@@ -193,7 +222,44 @@ static int seccomp_add_arg(scmp_filter_ctx ctx, const char *name, unsigned arg, 
     return seccomp_rule_add_array(ctx, action, seccomp_syscall_resolve_name(name), 1, &cmp);
 }
 
-static int seccomp_add_conditional(scmp_filter_ctx ctx)
+/* Own priority and placement only; pairs of sockets that cannot send elsewhere. */
+static int seccomp_add_alone(scmp_filter_ctx ctx)
+{
+    static const struct {
+        const char *call;
+        uint64_t mask[2], value[2]; /* of the first two arguments */
+    } only[] = {
+        {"sched_setaffinity", {0xffffffffu, 0}, {0, 0}},
+        {"setpriority", {0xffffffffu, 0xffffffffu}, {0, 0}},
+        {"socketpair", {0xffffffffu, 0xf}, {AF_UNIX, SOCK_STREAM}},
+        {"socketpair", {0xffffffffu, 0xf}, {AF_UNIX, SOCK_SEQPACKET}},
+    };
+    struct scmp_arg_cmp cmp[2];
+    unsigned k;
+    size_t i;
+    int rc;
+
+    rc = seccomp_add_names(ctx, seccomp_alone_refused, TAKO__LEN(seccomp_alone_refused),
+                           SCMP_ACT_ERRNO(EPERM), false);
+    if (rc == 0)
+        rc = seccomp_add_names(ctx, seccomp_alone_done, TAKO__LEN(seccomp_alone_done),
+                               SCMP_ACT_ERRNO(0), false);
+    memset(cmp, 0, sizeof(cmp));
+    for (i = 0; rc == 0 && i < TAKO__LEN(only); i++) {
+        for (k = 0; k < 2; k++) {
+            cmp[k].arg = k;
+            cmp[k].op = SCMP_CMP_MASKED_EQ;
+            cmp[k].datum_a = only[i].mask[k];
+            cmp[k].datum_b = only[i].value[k];
+        }
+        rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+                                    seccomp_syscall_resolve_name(only[i].call),
+                                    only[i].mask[1] ? 2 : 1, cmp);
+    }
+    return rc;
+}
+
+static int seccomp_add_conditional(scmp_filter_ctx ctx, bool alone)
 {
     static const char *const socket_calls[] = {"socket", "socketpair"};
     static const unsigned personalities[] = {0, 0xffffffffu};
@@ -207,13 +273,15 @@ static int seccomp_add_conditional(scmp_filter_ctx ctx)
         if (bit & SECCOMP_NEW_NAMESPACE)
             rc = seccomp_add_arg(ctx, "clone", 0, SCMP_ACT_ERRNO(EPERM), SCMP_CMP_MASKED_EQ, bit,
                                  bit);
-    for (i = 0; rc == 0 && i < TAKO__LEN(socket_calls); i++) {
+    for (i = 0; rc == 0 && !alone && i < TAKO__LEN(socket_calls); i++) {
         rc = seccomp_add_arg(ctx, socket_calls[i], 0, SCMP_ACT_ALLOW, SCMP_CMP_EQ, AF_UNIX, 0);
         if (rc == 0)
             rc = seccomp_add_arg(ctx, socket_calls[i], 0, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_CMP_NE,
                                  AF_UNIX, 0);
     }
     for (i = 0; rc == 0 && i < TAKO__LEN(seccomp_huge); i++) {
+        if (alone && seccomp_is_alone(seccomp_huge[i].call))
+            continue;
         rc = seccomp_add_arg(ctx, seccomp_huge[i].call, seccomp_huge[i].arg, SCMP_ACT_ALLOW,
                              SCMP_CMP_MASKED_EQ, seccomp_huge[i].flag, 0);
         if (rc == 0)
@@ -292,14 +360,18 @@ int native_seccomp_make(const tako_host *host, const struct native_seccomp_rules
     if (rc == 0)
         rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree */
     if (rc == 0)
-        rc = seccomp_add_names(ctx, seccomp_allowed, TAKO__LEN(seccomp_allowed), SCMP_ACT_ALLOW);
+        rc = seccomp_add_names(ctx, seccomp_allowed, TAKO__LEN(seccomp_allowed), SCMP_ACT_ALLOW,
+                               rules->no_sockets);
     if (rc == 0)
         rc = seccomp_add_names(ctx, seccomp_refused, TAKO__LEN(seccomp_refused),
-                               SCMP_ACT_ERRNO(EPERM));
+                               SCMP_ACT_ERRNO(EPERM), false);
     if (rc == 0)
-        rc = seccomp_add_names(ctx, seccomp_done, TAKO__LEN(seccomp_done), SCMP_ACT_ERRNO(0));
+        rc = seccomp_add_names(ctx, seccomp_done, TAKO__LEN(seccomp_done), SCMP_ACT_ERRNO(0),
+                               false);
     if (rc == 0)
-        rc = seccomp_add_conditional(ctx);
+        rc = seccomp_add_conditional(ctx, rules->no_sockets);
+    if (rc == 0 && rules->no_sockets)
+        rc = seccomp_add_alone(ctx);
     rc = rc < 0 ? tako__fail_errno(err, TAKO_ESYS, -rc, "building the seccomp filter")
                 : seccomp_export(ctx, host, filter, n_insns, err);
     seccomp_release(ctx);
