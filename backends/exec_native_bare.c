@@ -23,6 +23,7 @@
 #define BARE_NAME "job-tako-"
 #define BARE_FS_FILE 0xc007u /* the Landlock rights that a file can have */
 #define BARE_FS_READ_FILE 0x4u
+#define BARE_FS_READ 0xcu /* files and directories */
 #define BARE_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define BARE_LOCK_MS 500 /* for a dead host's guards to be gone */
 
@@ -325,6 +326,22 @@ static int bare_allow(const struct native_box *box, int dir, const char *path, u
                   : TAKO_OK;
 }
 
+/* Debian's Python has links from /usr/lib/python3.N to its settings there: without them it complains
+ * in every job. */
+static int bare_allow_python(const struct native_box *box, tako_error *err)
+{
+    struct dirent *entry;
+    DIR *list = bare_list(AT_FDCWD, "/etc");
+    int rc = TAKO_OK;
+
+    while (list && rc == TAKO_OK && (entry = readdir(list)) != NULL)
+        if (strncmp(entry->d_name, "python3", 7) == 0)
+            rc = bare_allow(box, dirfd(list), entry->d_name, BARE_FS_READ, err);
+    if (list)
+        closedir(list);
+    return rc;
+}
+
 int native_bare_rules(struct native_box *box, const struct native_rights *rights, tako_error *err)
 {
     const struct native_view *view = &box->n->view;
@@ -342,7 +359,8 @@ int native_bare_rules(struct native_box *box, const struct native_rights *rights
                  (item->kind == NATIVE_ITEM_SYMLINK && strncmp(item->dst, "dev/", 4) != 0))
             rc = bare_allow(box, AT_FDCWD, item->dst - 1, rights->read, err);
     }
-    if (rc != TAKO_OK || (rc = bare_allow(box, box->work_fd, "code", rights->read, err)) != 0 ||
+    if (rc != TAKO_OK || (rc = bare_allow_python(box, err)) != TAKO_OK ||
+        (rc = bare_allow(box, box->work_fd, "code", rights->read, err)) != 0 ||
         (rc = bare_allow(box, box->work_fd, "input", rights->read, err)) != 0 ||
         (rc = bare_allow(box, box->work_fd, "app", rights->read, err)) != 0 ||
         (rc = bare_allow(box, box->work_fd, "output", rights->write, err)) != 0)
@@ -353,5 +371,6 @@ int native_bare_rules(struct native_box *box, const struct native_rights *rights
 #undef BARE_NAME
 #undef BARE_FS_FILE
 #undef BARE_FS_READ_FILE
+#undef BARE_FS_READ
 #undef BARE_DIR
 #undef BARE_LOCK_MS
