@@ -53,6 +53,7 @@
 #include "backends/exec_native_pool.c"
 #include "backends/exec_native_box.c"
 #include "backends/exec_native_tree.c"
+#include "backends/exec_native_bare.c"
 #include "backends/exec_native_collect.c"
 #include "backends/exec_native_probe.c"
 #include "backends/exec_native.c"

@@ -55,6 +55,7 @@ void native_forget(struct native *n)
     tako__close_fd(&n->init_fd);
     native_cgroups_close(&n->cgroups, &n->host);
     native_view_free(&n->view, &n->host);
+    native_bare_close(n);
     tako__free(&n->host, n->bpf);
     tako__free(&n->host, n->isolation);
     n->bpf = NULL;
@@ -101,7 +102,7 @@ static int native_open(void **self, const tako_host *host, const tako_options *o
     if (!n)
         return tako__nomem(err);
     n->host = *host;
-    n->init_fd = -1;
+    n->init_fd = n->bare_fd = -1;
     n->security = opts->security;
     pthread_mutex_init(&n->first, NULL);
     pthread_mutex_init(&n->lock, NULL);

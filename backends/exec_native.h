@@ -7,7 +7,8 @@
  *   exec_native_child.c    clone: new namespaces, the new root is built, init is executed
  *   exec_native_init.c     pid 1: forks the job, drops everything, waits, reports
  *   exec_native_probe.c    what this host can do, found out by doing it
- *   exec_native_tree.c     CPU time of a job's processes where no cgroup counts it
+ *   exec_native_bare.c     where there are no namespaces: the job's files, its rules, their removal
+ *   exec_native_tree.c     what processes use where no cgroup counts it
  *   exec_native.c          captures, watches the clock, kills, collects, judges
  *   exec_native_collect.c  artifacts, through a descriptor opened before the job
  *
@@ -49,6 +50,7 @@ enum native_step {
     /* in init, before the program */
     NATIVE_STEP_INIT_MAP,
     NATIVE_STEP_INIT_FORK,
+    NATIVE_STEP_SCOPE,
     NATIVE_STEP_SETSID,
     NATIVE_STEP_CGROUP_JOIN,
     NATIVE_STEP_CGROUP_NS,
@@ -96,6 +98,9 @@ struct native_init_plan {
     int32_t cgroup_fd[NATIVE_CGROUP_DIRS]; /* cgroup.procs files, opened for writing */
     int32_t join_keyring;
     int32_t new_cgroup_ns;
+    int32_t bare;     /* no namespaces: the tree is held together by Landlock and two guards */
+    int32_t host_pid; /* bare: must be out of reach of every signal from inside */
+    int32_t landlock_flags; /* bare: of the guards' domains */
     int32_t set_ids; /* setgroups, setresgid, setresuid to the two ids below */
     uint32_t uid, gid;
     int32_t n_rlimit;
@@ -248,6 +253,8 @@ struct native_child {
     volatile int failed_step, failed_errno, failed_index;
     bool map_ids;     /* in a fresh user namespace: write the maps below */
     bool lock_userns; /* and allow no further one inside */
+    bool bare;        /* in no new namespace: nothing is mounted, the host made all there is */
+    int app_fd;       /* bare: the working directory */
     bool mount_proc;
     char uid_map[48], gid_map[48];
     const struct native_item *items[2]; /* the shared view, then the job's own files */
@@ -317,6 +324,10 @@ struct native {
     int landlock_abi;
     bool use_keyring, use_cgroup_ns, use_userns, use_notify, use_userns_lock;
     const char *proc_options;      /* NULL = no /proc can be had */
+    bool bare;                     /* no namespaces can be had: exec_native_bare.c */
+    bool bare_ids;                 /* but jobs have host ids of their own */
+    char *bare_dir;                /* where jobs' directories are made, and a descriptor of it */
+    int bare_fd;
     int cpus;                      /* on line: how fast CPU time can pass */
     uint32_t uid_base;             /* host ids of jobs: one per slot above this */
     int slot_userns[NATIVE_SLOTS]; /* -1 = not made yet */
@@ -344,6 +355,8 @@ struct native_box {
     int out[2], errs[2], status[2], life[2], sock[2];
     int plan_fd, landlock_fd, null_fd, net_fd, pidfd, output_fd;
     int notify_fd; /* the filter's listener, once it has come */
+    int work_fd, app_fd; /* bare: the job's directory, locked by who holds this, and a part of it */
+    char work[96];       /* its name */
     long pid;
     struct native_child child;
     struct native_item *items; /* the job's own files */
@@ -388,6 +401,26 @@ TAKO_PRIVATE const char *native_step_text(int step);
 /* CPU time of a process and all below it, from /proc: for jobs that no group counts. -1 = it cannot
  * be had (a /proc that hides processes), or the process is gone. */
 TAKO_PRIVATE int64_t native_tree_cpu_us(const tako_host *host, long pid);
+/* Threads of all processes with this real user id in sight; -1 = /proc cannot be read. */
+TAKO_PRIVATE int64_t native_tree_threads(unsigned uid);
+
+/* ---- without namespaces ---------------------------------------------------------------------- */
+
+struct native_rights { /* LANDLOCK_ACCESS_FS_* that this kernel knows */
+    uint64_t read;   /* and execute */
+    uint64_t device; /* read, write, control */
+    uint64_t write;  /* everything below a directory but device nodes */
+};
+/* Opens the directory for jobs' directories and removes what dead hosts left there. */
+TAKO_PRIVATE int native_bare_open(struct native *n, tako_error *err);
+TAKO_PRIVATE void native_bare_close(struct native *n);
+/* The job's directory with its files, open; `files` are those of box->items. */
+TAKO_PRIVATE int native_bare_make(struct native_box *box, tako_error *err);
+/* Adds to box->landlock_fd what the job may reach. */
+TAKO_PRIVATE int native_bare_rules(struct native_box *box, const struct native_rights *rights,
+                                   tako_error *err);
+/* Removes the directory, whatever the job made of it. Its tree is dead. */
+TAKO_PRIVATE void native_bare_remove(struct native_box *box);
 
 /* ---- artifacts ------------------------------------------------------------------------------- */
 

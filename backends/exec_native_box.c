@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #define BOX_STACK 65536
-#define BOX_P_PIDFD 3 /* idtype_t of waitid(2), Linux 5.4 */
+#define BOX_P_PIDFD 3  /* idtype_t of waitid(2), Linux 5.4 */
+#define BOX_UNLOGGED 1 /* LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF: kill(2) with -1 is refused often */
+#define BOX_PATH 3200  /* of a bare job's directory */
 
 /* Landlock's file system rights (landlock(7)); the kernel's ABI decides how many it knows. */
 #define BOX_FS_EXECUTE 0x1u
@@ -84,6 +86,7 @@ static int box_open_fds(struct native_box *box, tako_error *err)
 static int box_landlock(struct native_box *box, tako_error *err)
 {
     static const char *const writable[] = {"/tmp", "/output", "/dev/shm"};
+    struct native_rights rights;
     int abi = box->n->landlock_abi;
     uint64_t known = 0x1fffu | (abi >= 2 ? BOX_FS_REFER : 0) | (abi >= 3 ? BOX_FS_TRUNCATE : 0) |
                      (abi >= 5 ? BOX_FS_IOCTL : 0);
@@ -102,15 +105,19 @@ static int box_landlock(struct native_box *box, tako_error *err)
     if (box_lift(&box->landlock_fd) < 0)
         return tako__fail_errno(err, TAKO_ESYS, errno, "moving a descriptor");
     box->child.landlock_fd = box->landlock_fd;
+    rights.read = BOX_FS_EXECUTE | BOX_FS_READ;
+    rights.device = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_TRUNCATE | BOX_FS_IOCTL) & known;
+    rights.write =
+        (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_CHANGE | BOX_FS_REFER | BOX_FS_TRUNCATE) & known;
+    if (box->n->bare)
+        return native_bare_rules(box, &rights, err);
     rule->path = "/";
-    rule++->access = BOX_FS_EXECUTE | BOX_FS_READ;
+    rule++->access = rights.read;
     rule->path = "/dev";
-    rule++->access = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_TRUNCATE | BOX_FS_IOCTL) & known;
+    rule++->access = rights.device;
     for (i = 0; i < TAKO__LEN(writable); i++) {
         rule->path = writable[i];
-        rule++->access = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_CHANGE | BOX_FS_REFER |
-                          BOX_FS_TRUNCATE) &
-                         known;
+        rule++->access = rights.write;
     }
     box->child.n_rules = (size_t)(rule - box->child.rules);
     return TAKO_OK;
@@ -128,7 +135,25 @@ static void box_add_rlimit(struct native_init_plan *plan, int resource, uint64_t
     limit->cur = limit->max = value;
 }
 
-static void box_rlimits(struct native_box *box, struct native_init_plan *plan)
+/* Counted per user and user namespace since Linux 5.14. In a namespace of its own only the job
+ * counts, init and itself among it; else all that the user runs, and a guard. */
+static int box_limit_processes(struct native_box *box, struct native_init_plan *plan,
+                               tako_error *err)
+{
+    const struct native *n = box->n;
+    int64_t others = 0;
+
+    if (n->bare && n->cgroups.dir[NATIVE_PIDS])
+        return TAKO_OK;
+    if (n->bare && !n->bare_ids && (others = native_tree_threads(getuid())) < 0)
+        return tako__fail(err, TAKO_ESYS, "/proc does not show the processes of this user");
+    if (n->bare || !n->privileged || n->use_userns)
+        box_add_rlimit(plan, RLIMIT_NPROC, (uint64_t)others + NATIVE_PIDS_MAX +
+                                               (n->cgroups.dir[NATIVE_PIDS] ? 16 : 1) + n->bare);
+    return TAKO_OK;
+}
+
+static int box_rlimits(struct native_box *box, struct native_init_plan *plan, tako_error *err)
 {
     const struct native_cgroups *g = &box->n->cgroups;
 
@@ -143,12 +168,9 @@ static void box_rlimits(struct native_box *box, struct native_init_plan *plan)
     box_add_rlimit(plan, RLIMIT_MSGQUEUE, 65536);
     box_add_rlimit(plan, RLIMIT_RTPRIO, 0);
     box_add_rlimit(plan, RLIMIT_NICE, 0);
-    /* Counted per user and user namespace since Linux 5.14, so only this job counts; init and the
-     * job itself are two of them. */
-    if (!box->n->privileged || box->n->use_userns)
-        box_add_rlimit(plan, RLIMIT_NPROC, NATIVE_PIDS_MAX + (g->dir[NATIVE_PIDS] ? 16 : 1));
     if (!g->dir[NATIVE_MEMORY] && box->task)
         box_add_rlimit(plan, RLIMIT_DATA, (uint64_t)box->task->memory_bytes);
+    return box_limit_processes(box, plan, err);
 }
 
 /* ---- init's plan ----------------------------------------------------------------------------- */
@@ -165,18 +187,26 @@ static uint64_t box_put(struct tako__buf *b, const void *data, size_t len)
     return address;
 }
 
-static uint64_t box_put_strings(struct tako__buf *b, const char *const *strings)
+/* `dir`, where there is one, takes the place of a '%'. */
+static uint64_t box_put_strings(struct tako__buf *b, const char *const *strings, const char *dir)
 {
+    char text[BOX_PATH + 64];
     uint64_t at[16] = {0};
-    size_t n;
+    size_t n, len;
 
-    for (n = 0; strings[n]; n++)
-        at[n] = box_put(b, strings[n], strlen(strings[n]) + 1);
+    for (n = 0; strings[n]; n++) {
+        len = dir ? strcspn(strings[n], "%") : strlen(strings[n]);
+        if (strings[n][len])
+            snprintf(text, sizeof(text), "%.*s%s%s", (int)len, strings[n], dir,
+                     strings[n] + len + 1);
+        at[n] = strings[n][len] ? box_put(b, text, strlen(text) + 1)
+                                : box_put(b, strings[n], len + 1);
+    }
     return box_put(b, at, (n + 1) * sizeof(at[0]));
 }
 
-static void box_fill_plan(struct native_box *box, struct native_init_plan *plan,
-                          struct tako__buf *b)
+static void box_put_program(struct native_box *box, struct native_init_plan *plan,
+                            struct tako__buf *b)
 {
     static const char *const environment[] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -185,11 +215,37 @@ static void box_fill_plan(struct native_box *box, struct native_init_plan *plan,
         "XDG_CACHE_HOME=/tmp/.cache",
         "MPLCONFIGDIR=/tmp/.cache/matplotlib",
         NULL};
+    static const char *const bare[] = {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME=%/tmp",
+        "LANG=C.UTF-8",
+        "XDG_CACHE_HOME=%/tmp/.cache",
+        "MPLCONFIGDIR=%/tmp/.cache/matplotlib",
+        "TMPDIR=%/tmp",
+        "TAKO_CODE_DIR=%/code",
+        "TAKO_INPUT_DIR=%/input",
+        "TAKO_OUTPUT_DIR=%/output",
+        NULL};
     const char *interpreter = box->n->interpreter ? box->n->interpreter : "/usr/bin/python3";
     const char *argv[] = {interpreter, "-u", "/code/main.py", NULL};
+    char dir[BOX_PATH], script[BOX_PATH + 16];
+
+    if (box->n->bare) {
+        snprintf(dir, sizeof(dir), "%s/%s", box->n->bare_dir, box->work);
+        snprintf(script, sizeof(script), "%s/code/main.py", dir);
+        argv[2] = script;
+    }
+    plan->path = box_put(b, interpreter, strlen(interpreter) + 1);
+    plan->argv = box_put_strings(b, argv, NULL);
+    plan->envp = box_put_strings(b, box->n->bare ? bare : environment, box->n->bare ? dir : NULL);
+}
+
+static int box_fill_plan(struct native_box *box, struct native_init_plan *plan, struct tako__buf *b,
+                         tako_error *err)
+{
     struct sock_fprog program;
     uint64_t insns;
-    int i;
+    int i, rc;
 
     plan->status_fd = box->status[1];
     plan->life_fd = box->life[0];
@@ -198,15 +254,20 @@ static void box_fill_plan(struct native_box *box, struct native_init_plan *plan,
     plan->stderr_fd = box->errs[1];
     plan->userns_fd = box->slot >= 0 ? box->n->slot_userns[box->slot] : -1;
     plan->landlock_fd = box->landlock_fd;
+    plan->bare = box->n->bare;
+    plan->host_pid = getpid();
+    plan->landlock_flags = box->n->landlock_abi >= 7 ? BOX_UNLOGGED : 0;
     plan->sock_fd = box->n->use_notify ? box->sock[1] : -1;
     plan->n_cgroup = box->has_group ? box->group.n_procs : 0;
     for (i = 0; i < plan->n_cgroup; i++)
         plan->cgroup_fd[i] = box->group.procs_fd[i];
     plan->join_keyring = box->n->use_keyring;
     plan->new_cgroup_ns = box->n->use_cgroup_ns;
-    plan->set_ids = box->n->privileged;
-    plan->uid = plan->gid = 1000;
-    box_rlimits(box, plan);
+    plan->set_ids = box->n->privileged || box->n->bare_ids;
+    plan->uid = plan->gid = box->n->bare_ids ? box->n->uid_base + (uint32_t)box->slot : 1000;
+    rc = box_rlimits(box, plan, err);
+    if (rc != TAKO_OK)
+        return rc;
 
     box_put(b, plan, sizeof(*plan)); /* room; written again below */
     plan->zero_text = box_put(b, "0", 2);
@@ -215,28 +276,25 @@ static void box_fill_plan(struct native_box *box, struct native_init_plan *plan,
     program.len = (unsigned short)box->n->n_insns;
     program.filter = (struct sock_filter *)(uintptr_t)insns;
     plan->bpf = box_put(b, &program, sizeof(program));
-    if (box->task) {
-        plan->path = box_put(b, interpreter, strlen(interpreter) + 1);
-        plan->argv = box_put_strings(b, argv);
-        plan->envp = box_put_strings(b, environment);
-    }
-    if (!b->failed)
-        memcpy(b->data, plan, sizeof(*plan));
+    if (box->task)
+        box_put_program(box, plan, b);
+    if (b->failed)
+        return tako__nomem(err);
+    memcpy(b->data, plan, sizeof(*plan));
+    return TAKO_OK;
 }
 
 static int box_write_plan(struct native_box *box, tako_error *err)
 {
     struct native_init_plan plan;
     struct tako__buf b;
-    int rc = TAKO_OK;
+    int rc;
 
     memset(&plan, 0, sizeof(plan));
     tako__buf_init(&b, &box->n->host);
-    box_fill_plan(box, &plan, &b);
-    if (b.failed) {
-        rc = tako__nomem(err);
+    rc = box_fill_plan(box, &plan, &b, err);
+    if (rc != TAKO_OK)
         goto out;
-    }
     box->plan_fd = memfd_create("tako-plan", MFD_CLOEXEC);
     if (box->plan_fd < 0 || box_lift(&box->plan_fd) < 0 || b.len > NATIVE_PLAN_MAX ||
         write(box->plan_fd, b.data, b.len) != (ssize_t)b.len)
@@ -308,6 +366,8 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
 
     c->map_ids = !n->privileged;
     c->lock_userns = n->use_userns_lock;
+    c->bare = n->bare;
+    c->app_fd = box->app_fd;
     c->mount_proc = n->proc_options != NULL;
     snprintf(c->uid_map, sizeof(c->uid_map), "1000 %u 1\n", (unsigned)geteuid());
     snprintf(c->gid_map, sizeof(c->gid_map), "1000 %u 1\n", (unsigned)getegid());
@@ -332,7 +392,7 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     snprintf(c->proc_options, sizeof(c->proc_options), "%s",
              n->proc_options ? n->proc_options : "");
     c->output_sock = box->sock[1];
-    c->keep_caps = n->privileged ? 0 : (1UL << CAP_SYS_ADMIN) | (1UL << CAP_SETPCAP);
+    c->keep_caps = n->privileged || n->bare ? 0 : (1UL << CAP_SYS_ADMIN) | (1UL << CAP_SETPCAP);
     c->init_fd = n->init_fd;
     c->net_fd = box->net_fd;
     snprintf(c->plan_fd_text, sizeof(c->plan_fd_text), "%d", box->plan_fd);
@@ -343,6 +403,7 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     box_keep(c, box->out[1]);
     box_keep(c, box->errs[1]);
     box_keep(c, box->landlock_fd);
+    box_keep(c, box->work_fd);
     if (n->use_notify)
         box_keep(c, box->sock[1]);
     if (box->slot >= 0)
@@ -358,7 +419,7 @@ static int box_take_slot(struct native_box *box, tako_error *err)
     struct native *n = box->n;
     int i, rc = TAKO_OK;
 
-    if (!n->use_userns)
+    if (!n->use_userns && !n->bare_ids)
         return TAKO_OK;
     pthread_mutex_lock(&n->lock);
     for (i = 0; i < NATIVE_SLOTS && n->slot_used[i]; i++)
@@ -371,7 +432,7 @@ static int box_take_slot(struct native_box *box, tako_error *err)
     if (i == NATIVE_SLOTS)
         return tako__fail(err, TAKO_EFULL, "more than %d sandboxes at once", NATIVE_SLOTS);
     /* The slot is ours alone now, and so is its namespace. */
-    if (n->slot_userns[i] < 0) {
+    if (n->use_userns && n->slot_userns[i] < 0) {
         rc = native_userns_make(n->uid_base + (uint32_t)i, n->use_userns_lock, &n->slot_userns[i],
                                 err);
         if (rc == TAKO_OK && box_lift(&n->slot_userns[i]) < 0)
@@ -398,7 +459,7 @@ static void box_init(struct native_box *box, struct native *n, const struct tako
     box->n = n;
     box->task = task;
     box->slot = box->plan_fd = box->landlock_fd = box->null_fd = box->net_fd = -1;
-    box->pidfd = box->output_fd = box->notify_fd = -1;
+    box->pidfd = box->output_fd = box->notify_fd = box->work_fd = box->app_fd = -1;
     box->out[0] = box->out[1] = box->errs[0] = box->errs[1] = -1;
     box->status[0] = box->status[1] = box->life[0] = box->life[1] = -1;
     box->sock[0] = box->sock[1] = -1;
@@ -432,6 +493,7 @@ int native_box_prepare(struct native_box *box, struct native *n, const struct ta
         goto out;
     }
     if ((rc = box_open_fds(box, err)) != TAKO_OK || (rc = box_job_files(box, &bytes, err)) != 0 ||
+        (n->bare && (rc = native_bare_make(box, err)) != TAKO_OK) ||
         (rc = box_landlock(box, err)) != TAKO_OK || (rc = box_write_plan(box, err)) != TAKO_OK)
         goto out;
     box_fill_child(box, bytes);
@@ -484,6 +546,7 @@ static void box_close_given(struct native_box *box)
     tako__close_fd(&box->plan_fd);
     tako__close_fd(&box->landlock_fd);
     tako__close_fd(&box->null_fd);
+    tako__close_fd(&box->app_fd);
     while (box->group.n_procs > 0)
         close(box->group.procs_fd[--box->group.n_procs]);
 }
@@ -494,6 +557,8 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
                           (box->net_fd >= 0 ? 0 : CLONE_NEWNET) |
                           (box->n->privileged ? 0 : CLONE_NEWUSER);
 
+    if (box->n->bare)
+        flags = 0;
     *step = NATIVE_STEP_CLONE;
     box->pid = native_child_spawn(&box->child, flags, box->stack, BOX_STACK, &box->pidfd);
     if (box->pid < 0) {
@@ -504,7 +569,7 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
     box_close_given(box);
     *step = box->child.failed_step;
     *error = box->child.failed_errno;
-    if (*step == NATIVE_STEP_NONE && (*error = box_receive(box, &box->output_fd)) != 0)
+    if (*step == NATIVE_STEP_NONE && !box->n->bare && (*error = box_receive(box, &box->output_fd)) != 0)
         *step = NATIVE_STEP_OUTPUT_FD;
     if (!box->n->use_notify)
         tako__close_fd(&box->sock[0]);
@@ -530,17 +595,22 @@ void native_box_kill(struct native_box *box)
 {
     if (box->pidfd < 0)
         return;
+    if (box->n->bare) { /* killing a guard would leave one only */
+        native_box_end(box);
+        return;
+    }
     syscall(SYS_pidfd_send_signal, box->pidfd, SIGKILL, NULL, 0);
     if (box->has_group)
         native_group_unthrottle(&box->group);
 }
 
-/* A pid namespace's init is reported dead only when every member is (pid_namespaces(7)). The host
- * may ignore SIGCHLD or have collected the child: then waitid says ECHILD, and poll has said all
- * that matters. */
+/* A pid namespace's init is reported dead only when every member is (pid_namespaces(7)), and so is
+ * the outer guard of a bare job; if that one was killed then init, the last to have the writing end
+ * of `status`, goes on and clears. The host may ignore SIGCHLD or have collected the child: then
+ * waitid says ECHILD, and poll has said all that matters. */
 void native_box_reap(struct native_box *box)
 {
-    struct pollfd dead = {box->pidfd, POLLIN, 0};
+    struct pollfd dead = {box->pidfd, POLLIN, 0}, left = {box->status[0], 0, 0};
     siginfo_t info;
 
     if (box->pidfd < 0)
@@ -549,6 +619,8 @@ void native_box_reap(struct native_box *box)
         ;
     while (waitid((idtype_t)BOX_P_PIDFD, (id_t)box->pidfd, &info, WEXITED | __WALL) < 0 &&
            errno == EINTR)
+        ;
+    while (box->n->bare && left.fd >= 0 && poll(&left, 1, -1) < 0 && errno == EINTR)
         ;
     tako__close_fd(&box->pidfd);
 }
@@ -574,6 +646,8 @@ void native_box_release(struct native_box *box)
     tako__close_fd(&box->net_fd);
     tako__close_fd(&box->output_fd);
     tako__close_fd(&box->notify_fd);
+    if (box->n->bare)
+        native_bare_remove(box);
     if (box->has_group)
         native_pool_give_group(box->n, &box->group);
     box->has_group = false;

@@ -283,12 +283,23 @@ NATIVE_BARE static int child_add_rules(struct native_child *c)
     return 0;
 }
 
-/* Root read-only, names, working directory, signal dispositions as exec(2) leaves none ignored. */
+/* File modes as usual, and signal dispositions as exec(2) leaves none ignored. */
+NATIVE_BARE static void child_forget_host(void)
+{
+    volatile unsigned long action[8];
+    size_t i;
+
+    NATIVE_SYS1(SYS_umask, 022);
+    for (i = 0; i < TAKO__LEN(action); i++)
+        action[i] = 0; /* SIG_DFL */
+    for (i = 1; i <= 64; i++)
+        NATIVE_SYS4(SYS_rt_sigaction, i, NATIVE_PTR(&action), 0, 8);
+}
+
+/* Root read-only, names, working directory. */
 NATIVE_BARE static int child_finish_root(struct native_child *c)
 {
     volatile struct mount_attr attr;
-    volatile unsigned long action[8];
-    size_t i;
 
     attr.attr_set = MOUNT_ATTR_RDONLY;
     attr.attr_clr = 0;
@@ -299,11 +310,7 @@ NATIVE_BARE static int child_finish_root(struct native_child *c)
     CHILD_TRY(NATIVE_STEP_HOSTNAME, NATIVE_SYS2(SYS_sethostname, NATIVE_PTR("tako"), 4));
     CHILD_TRY(NATIVE_STEP_HOSTNAME, NATIVE_SYS2(SYS_setdomainname, NATIVE_PTR("tako"), 4));
     CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS1(SYS_chdir, NATIVE_PTR("/app")));
-    NATIVE_SYS1(SYS_umask, 022);
-    for (i = 0; i < TAKO__LEN(action); i++)
-        action[i] = 0; /* SIG_DFL */
-    for (i = 1; i <= 64; i++)
-        NATIVE_SYS4(SYS_rt_sigaction, i, NATIVE_PTR(&action), 0, 8);
+    child_forget_host();
     return 0;
 }
 
@@ -330,6 +337,27 @@ NATIVE_BARE static int child_keep_caps(struct native_child *c)
     return 0;
 }
 
+/* All in new namespaces. */
+NATIVE_BARE static int child_leave_host(struct native_child *c)
+{
+    if (c->net_fd >= 0)
+        CHILD_TRY(NATIVE_STEP_NETNS, NATIVE_SYS2(SYS_setns, c->net_fd, CLONE_NEWNET));
+    if ((c->map_ids && child_map_ids(c) < 0) || child_offer(c) < 0 || child_build_root(c) < 0 ||
+        child_add_rules(c) < 0 || child_finish_root(c) < 0)
+        return -1;
+    return child_keep_caps(c);
+}
+
+/* Without: exec_native_bare.c has prepared the rest. */
+NATIVE_BARE static int child_leave_bare(struct native_child *c)
+{
+    if (child_offer(c) < 0)
+        return -1;
+    CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS1(SYS_fchdir, c->app_fd));
+    child_forget_host();
+    return 0;
+}
+
 NATIVE_BARE static int child_main(void *arg)
 {
     struct native_child *c = arg;
@@ -339,10 +367,7 @@ NATIVE_BARE static int child_main(void *arg)
     NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     /* Out of the host's process group: a Ctrl-C there is not meant for the job. */
     CHILD_TRY(NATIVE_STEP_SETSID, NATIVE_SYS0(SYS_setsid));
-    if (c->net_fd >= 0)
-        CHILD_TRY(NATIVE_STEP_NETNS, NATIVE_SYS2(SYS_setns, c->net_fd, CLONE_NEWNET));
-    if ((c->map_ids && child_map_ids(c) < 0) || child_offer(c) < 0 || child_build_root(c) < 0 ||
-        child_add_rules(c) < 0 || child_finish_root(c) < 0 || child_keep_caps(c) < 0)
+    if ((c->bare ? child_leave_bare(c) : child_leave_host(c)) < 0)
         return 1;
     c->failed_step = NATIVE_STEP_FDS;
     c->failed_errno = (int)-NATIVE_SYS3(SYS_close_range, 3, ~0U, 4); /* CLOSE_RANGE_CLOEXEC */

@@ -1,4 +1,4 @@
-/* exec_native_init.c - pid 1 of a sandbox, and how it becomes a program without a file.
+/* exec_native_init.c - init of a sandbox, its pid 1, and how it becomes a program without a file.
  *
  * native_init_main is one self-contained function in a linker section of its own. Once per engine
  * it is copied behind a minimal ELF header into a sealed memfd; the child that built the sandbox
@@ -6,6 +6,11 @@
  * drops the same, reaps, reports how the program ended and exits, which kills what is left of the
  * pid namespace. It also ends when the host does: it holds the read end of a pipe whose write end
  * dies with the host.
+ *
+ * Where there is no pid namespace ("bare") nothing dies by itself. There is a second guard then, the
+ * parent of init; whichever of the two is killed, the other kills the whole tree. Both use kill(2)
+ * with -1, which would reach every process of the user, but for Landlock: a domain of theirs hides
+ * all signals' ways out, and they prove that it does before they ever go on.
  *
  * The function must not refer to anything outside itself: no libc, no string literals, no tables.
  * tests/lint proves that its section has no relocations.
@@ -85,6 +90,8 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
     /* After setns, which fills the set; EINVAL above the last capability is the expected end. */
     for (i = 0; i < 64 && dropped >= 0; i++)
         dropped = NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
+    if (plan->bare && dropped == -EPERM)
+        dropped = -EINVAL, i = 64; /* a user without capabilities: no_new_privs has to do */
     NATIVE_TRY(NATIVE_STEP_BOUNDING, dropped == -EINVAL && i > 32 ? 0L : dropped);
     if (plan->set_ids) {
         NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS2(SYS_setgroups, 0, 0));
@@ -100,6 +107,69 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
     NATIVE_TRY(NATIVE_STEP_CAPS, NATIVE_SYS2(SYS_capset, NATIVE_PTR(&header), NATIVE_PTR(&data)));
     NATIVE_TRY(NATIVE_STEP_NNP, NATIVE_SYS5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
     return 0;
+}
+
+/* Bare: puts this process into a Landlock domain of its own, from which no signal leads outside,
+ * and proves it on `outside`, a process that could be reached before. */
+NATIVE_INLINE long native_init_scope(const struct native_init_plan *plan, long outside, int *step)
+{
+    long got;
+
+    NATIVE_TRY(NATIVE_STEP_SCOPE, NATIVE_SYS2(SYS_kill, outside, 0));
+    NATIVE_TRY(NATIVE_STEP_NNP, NATIVE_SYS5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    NATIVE_TRY(NATIVE_STEP_LANDLOCK, NATIVE_SYS2(SYS_landlock_restrict_self, plan->landlock_fd,
+                                                 plan->landlock_flags));
+    got = NATIVE_SYS2(SYS_kill, outside, 0);
+    NATIVE_TRY(NATIVE_STEP_SCOPE, got == -EPERM ? 0L : got < 0 ? got : (long)-EPROTO);
+    /* Orphans of the tree come to this process, not to the host. */
+    NATIVE_TRY(NATIVE_STEP_SCOPE, NATIVE_SYS5(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+    return 0;
+}
+
+/* The outer guard: waits for init, then kills what init has left. */
+NATIVE_INLINE void native_init_guard(long init)
+{
+    long got;
+
+    do
+        got = NATIVE_SYS4(SYS_wait4, -1, 0, 0, 0);
+    while (got != init && got >= 0);
+    do {
+        NATIVE_SYS2(SYS_kill, -1, NATIVE_SIGKILL);
+        got = NATIVE_SYS4(SYS_wait4, -1, 0, 0, 0);
+    } while (got >= 0);
+    NATIVE_SYS1(SYS_exit_group, 0);
+}
+
+/* Bare: becomes the outer guard, in a domain of its own, and returns in its child, which is init, in
+ * a domain inside that, with the guard's pid. Init is woken when the guard dies, which itself dies
+ * with the host. */
+NATIVE_INLINE long native_init_confine(const struct native_init_plan *plan, int *step)
+{
+    long got, guard;
+
+    got = native_init_scope(plan, plan->host_pid, step);
+    if (got >= 0)
+        got = native_init_drop(plan, step);
+    if (got < 0)
+        return got;
+    *step = NATIVE_STEP_INIT_FORK;
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK,
+               NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
+    /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
+    got = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);
+    if (got > 0)
+        native_init_guard(got);
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK, got);
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK,
+               NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGCHLD, 0, 0, 0));
+    guard = NATIVE_SYS0(SYS_getppid);
+    got = native_init_scope(plan, guard, step);
+    if (got < 0)
+        return got;
+    *step = NATIVE_STEP_INIT_FORK;
+    return guard;
 }
 
 /* An urgent host does not pass its urgency on. Real-time policies cannot enter a CPU group either,
@@ -176,7 +246,7 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
         NATIVE_TRY(NATIVE_STEP_RLIMIT, NATIVE_SYS4(SYS_prlimit64, 0, plan->rlimit[i].resource,
                                                    NATIVE_PTR(&plan->rlimit[i].cur), 0));
     *step = NATIVE_STEP_NONE;
-    i = native_init_drop(plan, step);
+    i = plan->bare ? 0 : native_init_drop(plan, step);
     if (i < 0)
         return i;
     if (plan->landlock_fd >= 0)
@@ -207,9 +277,10 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
     return 0;
 }
 
-/* Reaps until the job itself is gone or the host wants it gone; -1 = the host is gone. */
-NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job, int signal_fd,
-                                   volatile struct native_status *status)
+/* Reaps until the job itself is gone or the host wants it gone; -1 = the host is gone, or the guard
+ * that is init's `parent`. */
+NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job, long parent,
+                                   int signal_fd, volatile struct native_status *status)
 {
     volatile struct native_kernel_poll watch[2];
     volatile char scratch[256];
@@ -226,6 +297,8 @@ NATIVE_INLINE int native_init_wait(const struct native_init_plan *plan, long job
         }
         if (got > 0)
             continue;
+        if (plan->bare && NATIVE_SYS0(SYS_getppid) != parent)
+            return -1;
         watch[0].fd = plan->life_fd;
         watch[0].events = NATIVE_POLLIN;
         watch[0].revents = 0;
@@ -275,13 +348,15 @@ NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, int *
 {
     long i;
 
-    i = native_init_drop(plan, step);
-    if (i < 0)
-        return i;
-    NATIVE_TRY(NATIVE_STEP_INIT_FORK,
-               NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
-    /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
-    NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
+    if (!plan->bare) { /* else it is done */
+        i = native_init_drop(plan, step);
+        if (i < 0)
+            return i;
+        NATIVE_TRY(NATIVE_STEP_INIT_FORK,
+                   NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
+        /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
+        NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
+    }
     NATIVE_SYS1(SYS_close, plan->stdin_fd);
     NATIVE_SYS1(SYS_close, plan->stdout_fd);
     NATIVE_SYS1(SYS_close, plan->stderr_fd);
@@ -302,7 +377,7 @@ native_init_main(const uint64_t *stack)
     volatile struct native_status status;
     int status_fd, step = NATIVE_STEP_INIT_FORK;
     uint64_t child_signal = 1UL << (NATIVE_SIGCHLD - 1);
-    long plan_fd = 0, job, got, signal_fd;
+    long plan_fd = 0, job, got, signal_fd = -1, parent;
 
     while (*text >= '0' && *text <= '9')
         plan_fd = plan_fd * 10 + (*text++ - '0');
@@ -311,9 +386,12 @@ native_init_main(const uint64_t *stack)
         NATIVE_SYS1(SYS_exit_group, 126); /* the host sees a status pipe that closed empty */
     status_fd = plan->status_fd;
     NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-    signal_fd = NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
-    got = job = signal_fd;
-    if (signal_fd >= 0)
+    got = parent = plan->bare ? native_init_confine(plan, &step) : 0;
+    if (got >= 0)
+        got = signal_fd =
+            NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
+    job = got;
+    if (got >= 0)
         got = job = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);
     if (job == 0) {
         got = native_init_become_job(plan, &step);
@@ -329,9 +407,11 @@ native_init_main(const uint64_t *stack)
         status.kind = NATIVE_STATUS_FAILED;
         status.error = (int32_t)-got;
     } else {
-        if (native_init_wait(plan, job, (int)signal_fd, &status) < 0)
+        got = native_init_wait(plan, job, parent, (int)signal_fd, &status);
+        if (got >= 0 || plan->bare)
+            native_init_clear(&status);
+        if (got < 0)
             NATIVE_SYS1(SYS_exit_group, 0);
-        native_init_clear(&status);
     }
     NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&status), sizeof(status));
     NATIVE_SYS1(SYS_exit_group, 127);

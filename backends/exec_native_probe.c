@@ -1,7 +1,8 @@
 /* exec_native_probe.c - what this host can do, found out by doing it: one sandbox is made in which
  * init's child takes every step and exits instead of executing a program. Optional layers that the
- * kernel refuses are switched off with the reason; anything else that fails makes the executor
- * unusable, with what failed and what to do.
+ * kernel refuses are switched off with the reason. Where namespaces are refused strict mode says
+ * which, why, as far as it can be found out, and what to do; permissive mode goes on without any.
+ * Whatever else fails makes the executor unusable.
  * SPDX-License-Identifier: MIT */
 #include "exec_native.h"
 #include "exec_native_sys.h"
@@ -11,6 +12,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 /* Host ids for jobs lie in here, above every range in use by convention (systemd, UIDS-GIDS). */
 #define PROBE_UID_FIRST 0x70000000u
 #define PROBE_UID_LAST 0x77fffffeu
+#define PROBE_BARE_ABI 6 /* of Landlock, which then scopes signals and abstract sockets */
 
 enum probe_layer {
     PROBE_USER_NS,
@@ -86,6 +89,7 @@ static const char *const probe_step[NATIVE_STEP_COUNT] = {
     [NATIVE_STEP_INIT_EXEC] = "executing init",
     [NATIVE_STEP_INIT_MAP] = "reading init's plan",
     [NATIVE_STEP_INIT_FORK] = "starting the job's process",
+    [NATIVE_STEP_SCOPE] = "keeping signals inside the sandbox",
     [NATIVE_STEP_SETSID] = "starting a session",
     [NATIVE_STEP_CGROUP_JOIN] = "joining the job's cgroup",
     [NATIVE_STEP_CGROUP_NS] = "creating a cgroup namespace",
@@ -148,17 +152,24 @@ static bool probe_maps_ids(void)
     return false;
 }
 
-/* A root host has the capabilities to set ids and mounts without a user namespace. */
-static bool probe_privileged(void)
+/* What it takes to run processes of other users, and to remove what they made. */
+#define PROBE_CAPS_IDS                                                                        \
+    ((1u << CAP_SETUID) | (1u << CAP_SETGID) | (1u << CAP_SETPCAP) | (1u << CAP_KILL) |       \
+     (1u << CAP_DAC_OVERRIDE) | (1u << CAP_FOWNER))
+
+static bool probe_is_root_with(uint32_t needed)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
-    uint32_t needed = (1u << CAP_SYS_ADMIN) | (1u << CAP_SETUID) | (1u << CAP_SETGID) |
-                      (1u << CAP_SETPCAP) | (1u << CAP_KILL) | (1u << CAP_DAC_OVERRIDE) |
-                      (1u << CAP_FOWNER);
 
     return geteuid() == 0 && syscall(SYS_capget, &header, data) == 0 &&
            (data[0].effective & needed) == needed && probe_maps_ids();
+}
+
+/* A root host has the capabilities to set ids and mounts without a user namespace. */
+static bool probe_privileged(void)
+{
+    return probe_is_root_with(PROBE_CAPS_IDS | (1u << CAP_SYS_ADMIN));
 }
 
 /* One dry run; 0 when every step succeeded. */
@@ -242,17 +253,21 @@ static bool probe_leave_unlocked(struct native *n, int error)
     return true;
 }
 
+static int probe_make_filter(struct native *n, tako_error *err)
+{
+    struct native_seccomp_rules rules = {n->use_notify, n->bare};
+
+    tako__free(&n->host, n->bpf);
+    n->bpf = NULL;
+    return native_seccomp_make(&n->host, &rules, &n->bpf, &n->n_insns, err);
+}
+
 /* Another program's filter has the one listener that a process can have, or the kernel is old. */
 static bool probe_no_listener(struct native *n, int error)
 {
-    struct native_seccomp_rules rules = {false, false};
-    void *bpf = NULL;
-
     n->use_notify = false;
-    if (native_seccomp_make(&n->host, &rules, &bpf, &n->n_insns, NULL) != TAKO_OK)
+    if (probe_make_filter(n, NULL) != TAKO_OK)
         return false;
-    tako__free(&n->host, n->bpf);
-    n->bpf = bpf;
     probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true,
                "%zu instructions, allow list; foreign system calls end the process with SIGSYS (no "
                "listener: %s)",
@@ -350,22 +365,221 @@ static bool probe_give_up_slot(struct native *n, const tako_error *why)
     return true;
 }
 
-static const char *probe_remedy(const struct native *n, int step, int error)
+static const char *probe_remedy(int step, int error)
 {
-    if (step == NATIVE_STEP_IDMAP && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1)
-        return "this process changed its user and is not dumpable, so it may not map ids: call "
-               "prctl(PR_SET_DUMPABLE, 1) after dropping privileges";
-    if ((step == NATIVE_STEP_CLONE || step == NATIVE_STEP_IDMAP) && !n->privileged)
-        return "allow user namespaces for this user: sysctl user.max_user_namespaces, "
-               "kernel.unprivileged_userns_clone=1 (Debian), "
-               "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); or run as root";
     if (error == ENOSYS)
         return "Linux 5.12 or newer is needed";
     if (step == NATIVE_STEP_INIT_EXEC)
         return "see sysctl vm.memfd_noexec, and whether a policy forbids executing memfds";
-    if (step == NATIVE_STEP_PROC || step == NATIVE_STEP_PRIVATE || step == NATIVE_STEP_CLONE)
-        return "a container that is to run jobs must be allowed to mount and to create namespaces";
+    if (step == NATIVE_STEP_PROC)
+        return "a container that is to run jobs must be allowed to mount";
     return "see `tako doctor`";
+}
+
+/* ---- no namespaces --------------------------------------------------------------------------- */
+
+struct probe_lack { /* of namespaces: what is missing, why, what to do */
+    enum probe_layer layer;
+    char cause[160];
+    const char *remedy;
+};
+
+/* True when the failure is of namespaces, or of mounts, as which policies refuse those that they
+ * let be made. */
+static bool probe_is_lack(int step, int error)
+{
+    switch (step) {
+    case NATIVE_STEP_CLONE:
+        return error == EPERM || error == EACCES || error == ENOSPC || error == EUSERS ||
+               error == EINVAL || error == ENOSYS;
+    case NATIVE_STEP_IDMAP:
+    case NATIVE_STEP_NETNS:
+    case NATIVE_STEP_PRIVATE:
+    case NATIVE_STEP_BIND:
+    case NATIVE_STEP_ROOT:
+    case NATIVE_STEP_TMPFS:
+    case NATIVE_STEP_PIVOT:
+    case NATIVE_STEP_READONLY:
+    case NATIVE_STEP_HOSTNAME:
+    case NATIVE_STEP_AMBIENT:
+        return error == EPERM || error == EACCES || error == ENOSYS;
+    default:
+        return false;
+    }
+}
+
+static long probe_sysctl(const char *name)
+{
+    char path[96], text[32];
+
+    snprintf(path, sizeof(path), "/proc/sys/%s", name);
+    return tako__read_small(path, text, sizeof(text)) > 0 ? strtol(text, NULL, 10) : -1;
+}
+
+/* A root directory that is no mount point: namespaces(7), "EPERM ... chroot". */
+static bool probe_in_chroot(void)
+{
+    char line[8192], at[4096];
+    bool found = false;
+    FILE *list = fopen("/proc/self/mountinfo", "re");
+
+    if (!list)
+        return false;
+    while (!found && fgets(line, sizeof(line), list))
+        found = sscanf(line, "%*s %*s %*s %*s %4095s", at) == 1 && strcmp(at, "/") == 0;
+    fclose(list);
+    return !found;
+}
+
+/* The kernel's sysctls, then what this process is in; nothing is guessed. */
+static void probe_find_lack(const struct native *n, int step, int error, struct probe_lack *lack)
+{
+    static const struct {
+        enum probe_layer layer;
+        const char *name; /* of /proc/sys/user */
+    } limits[] = {{PROBE_USER_NS, "user/max_user_namespaces"},
+                  {PROBE_PID_NS, "user/max_pid_namespaces"},
+                  {PROBE_MOUNT_NS, "user/max_mnt_namespaces"},
+                  {PROBE_NET_NS, "user/max_net_namespaces"},
+                  {PROBE_IPC_NS, "user/max_ipc_namespaces"},
+                  {PROBE_UTS_NS, "user/max_uts_namespaces"}};
+    bool user = !n->privileged;
+    size_t i;
+
+    lack->layer = user && (step == NATIVE_STEP_CLONE || step == NATIVE_STEP_IDMAP)
+                      ? PROBE_USER_NS
+                      : step == NATIVE_STEP_NETNS ? PROBE_NET_NS : PROBE_MOUNT_NS;
+    for (i = user ? 0 : 1; step == NATIVE_STEP_CLONE && i < TAKO__LEN(limits); i++)
+        if (probe_sysctl(limits[i].name) == 0) {
+            lack->layer = limits[i].layer;
+            snprintf(lack->cause, sizeof(lack->cause), "sysctl user.%s is 0", limits[i].name + 5);
+            lack->remedy = "set it to 10000 with sysctl -w";
+            return;
+        }
+    lack->remedy = "allow it there, for example with Docker's --security-opt seccomp=unconfined";
+    if (error == ENOSPC || error == EUSERS) {
+        snprintf(lack->cause, sizeof(lack->cause),
+                 "a limit of namespaces is reached: theirs (sysctl user.max_*_namespaces, here or "
+                 "in an outer user namespace) or 32 of depth");
+        lack->remedy = "raise it";
+    } else if (error == ENOSYS || error == EINVAL) {
+        snprintf(lack->cause, sizeof(lack->cause),
+                 "this kernel is older than Linux 5.12 or was built without namespaces");
+        lack->remedy = "use another kernel";
+    } else if (user && probe_sysctl("kernel/unprivileged_userns_clone") == 0) {
+        snprintf(lack->cause, sizeof(lack->cause), "sysctl kernel.unprivileged_userns_clone is 0");
+        lack->remedy = "set it to 1 with sysctl -w, or run as root";
+    } else if (user && probe_sysctl("kernel/apparmor_restrict_unprivileged_userns") == 1) {
+        snprintf(lack->cause, sizeof(lack->cause),
+                 "sysctl kernel.apparmor_restrict_unprivileged_userns is 1");
+        lack->remedy = "set it to 0 with sysctl -w, give this program an AppArmor profile that "
+                       "allows userns, or run as root";
+    } else if (step == NATIVE_STEP_IDMAP && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 1) {
+        snprintf(lack->cause, sizeof(lack->cause),
+                 "this process changed its user and is not dumpable, so it may not map ids");
+        lack->remedy = "call prctl(PR_SET_DUMPABLE, 1) after dropping privileges";
+    } else if (user && step == NATIVE_STEP_CLONE && probe_in_chroot()) {
+        snprintf(lack->cause, sizeof(lack->cause), "this process is in a chroot(2)");
+        lack->remedy = "run it outside, or use pivot_root(2) instead";
+    } else if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2) {
+        snprintf(lack->cause, sizeof(lack->cause),
+                 "a seccomp filter or policy of the surrounding container refuses it");
+    } else {
+        snprintf(lack->cause, sizeof(lack->cause),
+                 "no sysctl and no seccomp filter is in the way: a policy of a security module "
+                 "refuses it");
+        lack->remedy = "allow it there";
+    }
+}
+
+/* Every layer as it is without namespaces. */
+static void probe_note_bare(struct native *n, const char *why)
+{
+    static const enum probe_layer namespaces[] = {PROBE_MOUNT_NS, PROBE_PID_NS, PROBE_NET_NS,
+                                                  PROBE_IPC_NS, PROBE_UTS_NS};
+    static const char *const instead[] = {
+        "Landlock alone decides which files of the host can be reached",
+        "process numbers are the host's; Landlock keeps signals and tracing inside",
+        "seccomp refuses sockets but connected pairs",
+        "seccomp refuses System V and POSIX IPC",
+        "the host's name can be read"};
+    size_t i;
+
+    probe_note(n, PROBE_USER_NS, TAKO_LAYER_OFF, true, "%s; jobs are %s", why,
+               n->bare_ids ? "users of the host with an id of their own each"
+                           : "processes of this user of the host");
+    for (i = 0; i < TAKO__LEN(namespaces); i++)
+        probe_note(n, namespaces[i], TAKO_LAYER_OFF, true, "%s", instead[i]);
+    probe_note(n, PROBE_CGROUP_NS, TAKO_LAYER_OFF, false, "the host's, but there is no /proc");
+    probe_note(n, PROBE_NESTED, TAKO_LAYER_WEAKER, false, "by seccomp only");
+    probe_note(n, PROBE_ROOT, TAKO_LAYER_OFF, true,
+               "the host's: programs, libraries, a few files of /etc can be read; code, input, "
+               "output are in $TAKO_CODE_DIR, _INPUT_DIR, _OUTPUT_DIR, on a disk of which the "
+               "share is not limited; stat(2) works on all files");
+    probe_note(n, PROBE_FILES, TAKO_LAYER_WEAKER, false,
+               "read-only files and device nodes are the host's own: locks on them are seen by "
+               "other jobs");
+    probe_note(n, PROBE_PROC, TAKO_LAYER_OFF, false,
+               "Landlock keeps the host's out of reach, and there is no other");
+    if (!n->bare_ids)
+        probe_note(n, PROBE_CAPABILITIES, TAKO_LAYER_WEAKER, false,
+                   "none, but the bounding set stays as it is; no_new_privs keeps what is in it "
+                   "out of reach");
+    probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true,
+               "%zu instructions, allow list without sockets and IPC; changes of mode, owner and "
+               "time of files are not made",
+               n->n_insns);
+    if (!n->cgroups.dir[NATIVE_PIDS])
+        probe_note(n, PROBE_PIDS, !n->bare_ids && getuid() == 0 ? TAKO_LAYER_OFF : TAKO_LAYER_WEAKER,
+                   false, "%s: %s",
+                   n->bare_ids        ? "by RLIMIT_NPROC"
+                   : getuid() == 0    ? "RLIMIT_NPROC does not bind root"
+                                      : "by RLIMIT_NPROC, which counts all processes of this user",
+                   n->cgroups.why[NATIVE_PIDS]);
+}
+
+/* Namespaces were refused: strict mode ends here, permissive mode tries without. */
+static bool probe_go_bare(struct native *n, int step, int error, tako_error *err)
+{
+    struct probe_lack lack;
+    char why[272];
+
+    if (n->bare || !probe_is_lack(step, error))
+        return false;
+    probe_find_lack(n, step, error, &lack);
+    snprintf(why, sizeof(why), "%.60s: %.40s: %.159s", native_step_text(step), strerror(error),
+             lack.cause);
+    probe_note(n, lack.layer, TAKO_LAYER_OFF, true, "%s; %s", why, lack.remedy);
+    if (n->security == TAKO_STRICT) {
+        snprintf(n->refusal, sizeof(n->refusal),
+                 "strict mode refuses to run jobs without the layer %s: %s; %s",
+                 probe_name[lack.layer], why, lack.remedy);
+        return false;
+    }
+    if (n->rootfs || n->landlock_abi < PROBE_BARE_ABI) {
+        snprintf(n->refusal, sizeof(n->refusal),
+                 "no sandbox can be made here without the layer %s: %s; %s. Permissive mode "
+                 "without namespaces needs %s",
+                 probe_name[lack.layer], why, lack.remedy,
+                 n->rootfs ? "options.rootfs to be unset: it cannot change the root"
+                           : "Landlock ABI 6 (Linux 6.12)");
+        return false;
+    }
+    n->bare = true;
+    n->bare_ids = probe_is_root_with(PROBE_CAPS_IDS | (1u << CAP_CHOWN));
+    n->privileged = n->use_userns = n->use_userns_lock = n->use_cgroup_ns = false;
+    n->proc_options = NULL;
+    n->use_notify = true;
+    if (native_bare_open(n, err) != TAKO_OK || probe_make_filter(n, err) != TAKO_OK) {
+        snprintf(n->refusal, sizeof(n->refusal), "no sandbox can be made here: %.400s",
+                 err->message);
+        return false;
+    }
+    probe_note_limits(n);
+    probe_note_bare(n, why);
+    tako__log(&n->host, TAKO_LOG_WARN, "native", "jobs run without namespaces: %s; %s", why,
+              lack.remedy);
+    return true;
 }
 
 /* The layers as they are meant to be; the dry run corrects them. */
@@ -418,7 +632,6 @@ static void probe_note_all(struct native *n)
 
 static int probe_prepare(struct native *n, tako_error *err)
 {
-    static const struct native_seccomp_rules rules = {true, false};
     int i, rc;
 
     n->privileged = probe_privileged();
@@ -434,7 +647,7 @@ static int probe_prepare(struct native *n, tako_error *err)
     rc = tako__random(&n->uid_base, sizeof(n->uid_base), err);
     n->uid_base = PROBE_UID_FIRST + n->uid_base % (PROBE_UID_LAST - PROBE_UID_FIRST - NATIVE_SLOTS);
     if (rc != TAKO_OK || (rc = native_init_image(&n->init_fd, err)) != TAKO_OK ||
-        (rc = native_seccomp_make(&n->host, &rules, &n->bpf, &n->n_insns, err)) != TAKO_OK ||
+        (rc = probe_make_filter(n, err)) != TAKO_OK ||
         (rc = native_view_make(&n->view, &n->host, n->rootfs, n->privileged, err)) != TAKO_OK ||
         (rc = native_cgroups_open(&n->cgroups, &n->host, n->cgroup, err)) != TAKO_OK)
         return rc;
@@ -493,10 +706,12 @@ int native_probe(struct native *n, tako_error *err)
     memset(&why, 0, sizeof(why));
     rc = probe_prepare(n, &why);
     probe_note_all(n);
+    n->refusal[0] = '\0';
     if (rc == TAKO_OK) {
         do
             rc = probe_once(n, &step, &error, &index, &why);
-        while (rc == TAKO_OK ? error != 0 && probe_give_up(n, step, error, index)
+        while (rc == TAKO_OK ? error != 0 && (probe_give_up(n, step, error, index) ||
+                                              probe_go_bare(n, step, error, &why))
                              : probe_give_up_slot(n, &why));
     }
     if (rc == TAKO_ENOMEM || probe_shortage(rc == TAKO_OK ? error : why.os_errno)) {
@@ -507,12 +722,14 @@ int native_probe(struct native *n, tako_error *err)
         return tako__fail(err, rc, "trying the sandbox out: %s", why.message);
     }
     n->usable = rc == TAKO_OK && error == 0;
-    if (rc != TAKO_OK)
+    if (n->refusal[0]) /* said already */
+        ;
+    else if (rc != TAKO_OK)
         snprintf(n->refusal, sizeof(n->refusal), "no sandbox can be made here: %.400s",
                  why.message);
     else if (error != 0)
         snprintf(n->refusal, sizeof(n->refusal), "no sandbox can be made here: %s: %s; %s",
-                 native_step_text(step), strerror(error), probe_remedy(n, step, error));
+                 native_step_text(step), strerror(error), probe_remedy(step, error));
     probe_judge(n);
     if (!n->usable)
         tako__log(&n->host, TAKO_LOG_WARN, "native", "%s", n->refusal);

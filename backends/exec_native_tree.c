@@ -1,5 +1,5 @@
-/* exec_native_tree.c - what a job's processes have used so far, where no cgroup counts it: the CPU
- * time of a process and of all below it, from /proc. A child that was collected is in its parent's
+/* exec_native_tree.c - what processes use where no cgroup counts it, from /proc: the threads of a
+ * user, and the CPU time of a process and of all below it. A child that was collected is in its parent's
  * sum, so nothing is lost but what died in the moment between two reads.
  * SPDX-License-Identifier: MIT */
 #include "exec_native.h"
@@ -86,4 +86,30 @@ int64_t native_tree_cpu_us(const tako_host *host, long pid)
     }
     tako__free(host, list);
     return ticks < 0 ? -1 : ticks * 1000000 / sysconf(_SC_CLK_TCK);
+}
+
+int64_t native_tree_threads(unsigned uid)
+{
+    struct dirent *entry;
+    char path[300], text[4096];
+    unsigned owner;
+    long threads;
+    int64_t sum = 0;
+    const char *at;
+    DIR *proc = opendir("/proc");
+
+    if (!proc)
+        return -1;
+    while ((entry = readdir(proc)) != NULL) {
+        if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+            continue;
+        snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
+        if (tako__read_small(path, text, sizeof(text)) > 0 &&
+            (at = strstr(text, "\nUid:")) != NULL && sscanf(at, " Uid: %u", &owner) == 1 &&
+            owner == uid && (at = strstr(at, "\nThreads:")) != NULL &&
+            sscanf(at, " Threads: %ld", &threads) == 1)
+            sum += threads;
+    }
+    closedir(proc);
+    return sum > 0 ? sum : -1;
 }
