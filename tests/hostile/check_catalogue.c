@@ -3,7 +3,7 @@
  * cgroup that was delegated to it, and as one without.
  *
  * Each mode has one engine, in a process of its own, that lives from the first program to the last.
- * After each program that engine still runs jobs, and has no more descriptors, processes, mounts,
+ * After each program, or two beside each other, that engine still runs jobs, and has no more descriptors, processes, mounts,
  * namespaces and cgroups than before; at the end of each table the interpreter and /etc are as they
  * were.
  *
@@ -185,45 +185,60 @@ static bool is_wanted(const struct catalogue_line *line)
     return false;
 }
 
-static void run_line(struct world *w, const struct catalogue_line *line)
+/* Runs a line, beside `other` if there is one, and then looks at what is left. */
+static void run_lines(struct world *w, const struct catalogue_line *line,
+                      const struct catalogue_line *other)
 {
+    const struct catalogue_line *second = other ? other : line;
+    char names[60], text[400];
     struct timespec from, to;
-    char text[400];
     tako_id a, b;
+    bool has_a, has_b = false;
 
+    snprintf(names, sizeof(names), "%s%s%s", line->id, other ? " and " : "",
+             other ? other->id : "");
     clock_gettime(CLOCK_MONOTONIC, &from);
-    if (line->pair) {
-        bool first = submit(w, line, "a", &a), second = submit(w, line, "b", &b);
-
-        if (first)
-            await(w, line, "a", &a);
-        if (second)
-            await(w, line, "b", &b);
-    } else {
-        if (submit(w, line, "a", &a))
-            await(w, line, line->sequel ? "a" : "", &a);
-        if (line->sequel && submit(w, line, "b", &b))
-            await(w, line, "b", &b);
-    }
-    run_canary(w, line->id);
+    has_a = submit(w, line, "a", &a);
+    if (line->pair || other)
+        has_b = submit(w, second, other ? "a" : "b", &b);
+    if (has_a)
+        await(w, line, line->pair || line->sequel ? "a" : "", &a);
+    if (line->sequel)
+        has_b = submit(w, line, "b", &b);
+    if (has_b)
+        await(w, second, other ? "" : "b", &b);
+    run_canary(w, names);
     if (!leaks_back(&w->base, text, sizeof(text)))
-        catalogue_say(&w->text, "\n    %s_%s: %s", line->id, line->program, text);
+        catalogue_say(&w->text, "\n    %s: %s", names, text);
     clock_gettime(CLOCK_MONOTONIC, &to);
     if (getenv("TAKO_TEST_SHOW"))
-        fprintf(stderr, "%s: %s_%s %lld ms\n", mode_name[w->mode], line->id, line->program,
+        fprintf(stderr, "%s: %s %lld ms\n", mode_name[w->mode], names,
                 (long long)(to.tv_sec - from.tv_sec) * 1000 +
                     (to.tv_nsec - from.tv_nsec) / 1000000);
 }
 
 static void run_family(struct world *w, int family)
 {
+    const struct catalogue_line *line, *alone = NULL; /* waits for another to run beside it */
     int i;
 
     w->text.len = 0;
     w->text.text[0] = '\0';
-    for (i = catalogue.first[family]; i < catalogue.first[family + 1]; i++)
-        if (is_wanted(&catalogue.line[i]))
-            run_line(w, &catalogue.line[i]);
+    for (i = catalogue.first[family]; i < catalogue.first[family + 1]; i++) {
+        line = &catalogue.line[i];
+        if (!is_wanted(line))
+            continue;
+        if (line->pair || line->sequel) {
+            run_lines(w, line, NULL);
+        } else if (alone) {
+            run_lines(w, alone, line);
+            alone = NULL;
+        } else {
+            alone = line;
+        }
+    }
+    if (alone)
+        run_lines(w, alone, NULL);
     for (i = 0; i < KEPT_FILES; i++)
         if (file_sum(kept_files[i]) != w->sum[i])
             catalogue_say(&w->text, "\n    %s is not as it was", kept_files[i]);
