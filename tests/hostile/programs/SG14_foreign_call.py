@@ -1,10 +1,5 @@
-# Makes a system call of the 32-bit world, around every filter that looks at numbers only. No
-# innocent program does. Must be told as a violation, apart from SIGSYS that a program sends itself.
+# Makes a system call of the x32 world, around every filter that looks at numbers only. No innocent
+# program does. Must be told as a violation, apart from SIGSYS that a program sends itself.
 import ctypes
-import mmap
 
-code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-code.write(b"\xb8\x14\x00\x00\x00\xcd\x80\xc3")  # mov eax, 20 (getpid); int 0x80; ret
-call = ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
-result = call()
-print("BREACH: a 32-bit system call gave", result)
+print("went on with", ctypes.CDLL(None).syscall(0x40000000 + 39))  # getpid
