@@ -98,7 +98,7 @@ $(eval $(call config,tsan,gcc,$$(SAN) -fsanitize=thread))
 
 # ---- what there is to make ----------------------------------------------------------------------
 
-.PHONY: all demo check check-suites check-amalgamation check-asan check-tsan check-vm \
+.PHONY: all demo check check-suites check-amalgamation check-asan check-tsan check-vm check-hostile \
 	check-install lint format tidy amalgamation examples bench install uninstall clean help packages
 
 all: packages build/tako build/libtako.a build/libtako.so ## build/tako, build/libtako.a, build/libtako.so
@@ -123,11 +123,15 @@ check-suites: PACKAGE_SET := check
 check-suites: packages build/check/runner ## run the C suites; SUITE="json str" picks some
 	@build/check/runner $(SUITE)
 
+check-hostile: PACKAGE_SET := check
+check-hostile: packages build/check/runner ## attack the sandbox in every mode there is; SUITE="catalogue" picks some
+	@build/check/runner $(or $(SUITE),hostile)
+
 # The same public suites against the one file, made by either compiler; the crashes, which take
 # their time, once.
 AMALGAMATION_PARTS = \
-	'amalgamation, gcc=build/check/runner-amalgamation' \
-	'amalgamation, clang=build/clang/runner-amalgamation api contract hostile' \
+	'amalgamation, gcc=TAKO_TEST_ONE_MODE=1 build/check/runner-amalgamation' \
+	'amalgamation, clang=TAKO_TEST_ONE_MODE=1 build/clang/runner-amalgamation api contract hostile' \
 	'one file=sh tests/amalgamation/drop_in.sh build/check/amalgamation.o build/clang/amalgamation.o'
 
 .PHONY: check-amalgamation-made lint-made

@@ -1,0 +1,6 @@
+# Writes single bytes to stdout and stderr in turn. Must not keep the host busy nor fill its memory.
+import os
+
+while True:
+    os.write(1, b".")
+    os.write(2, b".")

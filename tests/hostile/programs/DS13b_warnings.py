@@ -1,0 +1,6 @@
+# Warns 20,000 times. What is kept of it must be bounded.
+import warnings
+
+warnings.simplefilter("always")
+for i in range(20000):
+    warnings.warn("the same again, %d" % i)

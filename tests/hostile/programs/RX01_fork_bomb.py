@@ -1,0 +1,8 @@
+# Forks for ever. Ends at the limit of processes and then of time; the whole tree goes.
+import os
+
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

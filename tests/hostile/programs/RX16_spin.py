@@ -1,0 +1,3 @@
+# Burns CPU time. Must end at its limit, which is less than that of wall time.
+while True:
+    pass

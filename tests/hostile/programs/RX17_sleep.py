@@ -1,0 +1,4 @@
+# Sleeps for thirty years. Must end at the limit of time.
+import time
+
+time.sleep(1e9)

@@ -1,0 +1,4 @@
+# A regular expression that takes for ever, inside the interpreter. Must end in time.
+import re
+
+re.match(r"(a+)+$", "a" * 100 + "b")

@@ -1,0 +1,5 @@
+# Starts one program after the other, for ever. Must end in time.
+import subprocess
+
+while True:
+    subprocess.run(["/usr/bin/true"])

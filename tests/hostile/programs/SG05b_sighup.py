@@ -1,0 +1,8 @@
+# Sends itself SIGHUP, whose default action must work as in any process.
+import os
+import signal
+import time
+
+os.kill(os.getpid(), signal.SIGHUP)
+time.sleep(1)
+print("BREACH: SIGHUP was ignored")

@@ -1,0 +1,4 @@
+# Exits with the code that shells give for what cannot be executed. Must be told as an exit with 126.
+import os
+
+os._exit(126)

@@ -1,0 +1,4 @@
+# Exits with the code that shells give for a death by SIGTERM. Must be told as an exit with 143.
+import os
+
+os._exit(143)

@@ -1,0 +1,7 @@
+# Sends itself the signal of a forbidden system call. Must be told as that signal, not a violation.
+import os
+import signal
+import time
+
+os.kill(os.getpid(), signal.SIGSYS)
+time.sleep(1)

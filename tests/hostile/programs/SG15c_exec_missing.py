@@ -1,0 +1,4 @@
+# Tries to become a program that is not there. Must be told as what Python makes of it.
+import os
+
+os.execv("/usr/bin/is-not-there", ["x"])

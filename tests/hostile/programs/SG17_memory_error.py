@@ -1,0 +1,2 @@
+# Raises what an exhausted program would raise. Must be told as an exit with 1.
+raise MemoryError("Killed: out of memory")

@@ -1,0 +1,5 @@
+# Raises what a slow program would raise. Must be told as an exit with 1.
+import sys
+
+print("Killed", file=sys.stderr)
+raise TimeoutError("timed out")
