@@ -1,5 +1,5 @@
 # Searches memory, fresh and inherited, for what the host and the job before it had in theirs.
-import ctypes, json, mmap, os, tempfile
+import json, mmap, os, tempfile
 
 bad = []
 data = json.load(open("/input/data.json"))
@@ -26,10 +26,14 @@ if data.get("role") == "a":  # leaves it in memory of every kind
 else:
     try:
         for line in open("/proc/self/maps"):
-            span, mode, *_, name = (line.split() + [""])[:7]
-            start, end = (int(x, 16) for x in span.split("-"))
-            if "r" in mode and name not in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
-                look(line.strip(), ctypes.string_at(start, end - start))
+            start, end = (int(x, 16) for x in line.split()[0].split("-"))
+            if "r" in line.split()[1] and "[v" not in line:
+                with open("/proc/self/mem", "rb") as mem:
+                    try:
+                        mem.seek(start)
+                        look(line.strip(), mem.read(end - start))
+                    except OSError:  # behind the end of a mapped file
+                        pass
     except FileNotFoundError:
         pass
     fresh = mmap.mmap(-1, 96 << 20)

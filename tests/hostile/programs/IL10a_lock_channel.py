@@ -20,11 +20,13 @@ while time.monotonic() < end:
                 if name == "flock" and role == "b":  # role a keeps what it has
                     fcntl.flock(fd, fcntl.LOCK_UN)
             except BlockingIOError:
-                bad.add("%s of another job seen on %s" % (name, p))
+                if role == "b":
+                    bad.add("%s of another job seen on %s" % (name, p))
             except OSError:
                 pass
         try:
-            if struct.unpack("hhqqi4x", fcntl.fcntl(fd, fcntl.F_GETLK, probe))[0] != fcntl.F_UNLCK:
+            found = struct.unpack("hhqqi4x", fcntl.fcntl(fd, fcntl.F_GETLK, probe))
+            if role == "b" and found[0] != fcntl.F_UNLCK:
                 bad.add("record lock of another job seen on " + p)
         except OSError:
             pass

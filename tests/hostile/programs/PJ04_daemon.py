@@ -9,7 +9,7 @@ if os.fork() == 0:
                 signal.signal(s, signal.SIG_IGN)
             except (OSError, ValueError):
                 pass
-        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         os.closerange(0, 256)
         while True:
             time.sleep(1)

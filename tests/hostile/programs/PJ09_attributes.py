@@ -5,7 +5,7 @@ bad = []
 libc = ctypes.CDLL(None, use_errno=True)
 facts = {"umask": os.umask(0o777) == 0o22, "directory": os.getcwd() == "/app",
          "nice": os.getpriority(os.PRIO_PROCESS, 0) == 0, "TZ": "TZ" not in os.environ,
-         "mask": not signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)),
+         "mask": not signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()),
          "affinity": len(os.sched_getaffinity(0)) >= min(2, os.cpu_count()),
          "open files": resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 256,
          "timer slack": libc.prctl(30) == 50000, "pending": not signal.sigpending(),
