@@ -6,7 +6,7 @@ fd = os.open("/output", os.O_TMPFILE | os.O_RDWR, 0o600)
 os.write(fd, b"late")
 try:
     os.link("/proc/self/fd/%d" % fd, "/output/late", follow_symlinks=True)
-except FileNotFoundError:
+except OSError:
     open("/output/late", "w").write("late")
 open("/tmp/foreign", "w").write("x")
 for source in ("/tmp/foreign", "/etc/passwd", "/code/main.py", "/usr/bin/env"):

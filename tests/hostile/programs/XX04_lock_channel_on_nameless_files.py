@@ -26,4 +26,4 @@ while time.monotonic() < end:
             except OSError:
                 pass
     time.sleep(0.02)
-print("\n".join("BREACH: " + b for b in sorted(bad)) or "held")
+print("\n".join("known: " + b for b in sorted(bad)) or "held")

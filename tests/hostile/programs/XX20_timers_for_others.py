@@ -1,5 +1,5 @@
-# Timers and clocks that would strike or wake others: pid 1's, its threads', the machine's alarm.
-import ctypes, errno, os
+# Timers and clocks that would strike or wake others: pid 1, and the machine's alarm.
+import ctypes
 
 bad = []
 libc = ctypes.CDLL(None, use_errno=True)
@@ -12,7 +12,4 @@ for clock in (8, 9):  # the alarm clocks, which wake the machine up
         bad.append("a timer on alarm clock %d" % clock)
     if libc.timerfd_create(clock, 0) >= 0:
         bad.append("a timer descriptor on alarm clock %d" % clock)
-cpu_of_init = ctypes.c_int((~1 << 3) | 2)
-if libc.syscall(222, cpu_of_init, None, ctypes.byref(timer)) == 0:
-    bad.append("a timer on the processor time of pid 1")
 print("\n".join("BREACH: " + b for b in bad) or "held")

@@ -1,5 +1,5 @@
 # Old holes for writing to read-only files: splice and merge (CVE-2022-0847), /proc/self/mem.
-import ctypes, mmap, os, threading
+import ctypes, mmap, os
 
 bad = []
 libc = ctypes.CDLL(None, use_errno=True)
@@ -13,7 +13,6 @@ try:
     os.write(w, b"XXXX")
 except OSError:
     pass
-m = mmap.mmap(fd, 4096, mmap.MAP_PRIVATE, mmap.PROT_READ)
 libc.mmap.restype = ctypes.c_void_p
 at = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_SHARED, fd, ctypes.c_long(0))
 if libc.mprotect(ctypes.c_void_p(at), 4096, 3) == 0:

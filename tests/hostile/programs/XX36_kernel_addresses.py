@@ -10,7 +10,7 @@ for name in ("wchan", "stack", "syscall", "stat", "maps", "smaps", "timers", "au
         continue
     text = data.decode("latin-1")
     for at in re.findall(r"\b(?:0x)?(ffff[89a-f][0-9a-f]{11})\b", text):
-        if not at.startswith("ffffffffff600") and at != "ffffffffffffffff":
+        if not at.startswith("ffffffffff60") and at != "ffffffffffffffff":  # vsyscall, none
             bad.append("%s in /proc/self/%s" % (at, name))
     if name == "auxv" and any(w[6:8] == b"\xff\xff" for w in
                               (data[n:n + 8] for n in range(0, len(data), 8))):

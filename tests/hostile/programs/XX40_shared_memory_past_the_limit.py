@@ -9,4 +9,4 @@ for n in range(12):  # 192 MiB, three times what this job may have
     fd = os.memfd_create("m")
     os.write(fd, bytes(step))
     kept.append((m, fd))
-print("BREACH: took %d MiB" % (2 * 12 * step >> 20))
+print("took %d MiB" % (2 * 12 * step >> 20))

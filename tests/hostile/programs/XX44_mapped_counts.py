@@ -22,4 +22,4 @@ while time.monotonic() < end:
             bad.add("sees that somebody else maps the page")
     libc.munmap(ctypes.c_void_p(at), 4096)
     time.sleep(0.01)
-print("\n".join("BREACH: " + b for b in sorted(bad)) or "held")
+print("\n".join("known: " + b for b in sorted(bad)) or "held")
