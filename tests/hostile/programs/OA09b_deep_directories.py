@@ -1,0 +1,9 @@
+# A thousand directories inside each other: one entry that is refused, never a walk.
+import os
+
+os.chdir("/output")
+for n in range(1000):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+open("at-the-bottom", "w").write("x")
+print("held")

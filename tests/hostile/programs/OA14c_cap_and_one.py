@@ -1,0 +1,4 @@
+# One byte more than the cap: truncated, and said so within the cap.
+import os
+
+os.write(1, b"x" * 65537)

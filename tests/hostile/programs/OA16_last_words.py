@@ -1,0 +1,8 @@
+# No newline at the end, and a child that writes after the program's own end: no wait for it.
+import os, sys, time
+
+if os.fork() == 0:
+    time.sleep(60)
+    os.write(1, b"much too late")
+    os._exit(0)
+sys.stdout.write("no newline")

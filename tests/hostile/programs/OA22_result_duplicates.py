@@ -1,0 +1,3 @@
+# One key with two values: which one counts must not be a matter of the reader.
+open("/output/result.json", "w").write('{"role": "user", "role": "admin", "r\\u006fle": "root"}')
+print("held")

@@ -1,0 +1,3 @@
+# A result that begins with a byte order mark: kept as a file, not taken as output.
+open("/output/result.json", "wb").write(b'\xef\xbb\xbf{"a": 1}')
+print("held")

@@ -1,0 +1,6 @@
+# The result under two names: rejected, as every file with more than one.
+import os
+
+open("/output/other", "w").write('{"a": 1}')
+os.link("/output/other", "/output/result.json")
+print("held")
