@@ -40,7 +40,7 @@ enum inject_phase {
     INJECT_CHILD, /* from the clone to the execution of init */
     INJECT_INIT,  /* pid 1, until it waits for the job's end */
     INJECT_JOB,   /* from init's fork to the execution of the program */
-    INJECT_WATCH, /* the host's thread, from init's execution until it waits for the program */
+    INJECT_WATCH, /* the host's thread, from the clone until it waits for the program */
     INJECT_PHASES
 };
 
@@ -74,55 +74,113 @@ struct inject {
     /* of the present round */
     enum inject_phase phase;
     int target, error;
-    int calls;            /* of that phase so far */
-    bool fired, over;     /* the target has failed; the phase has ended */
-    pid_t init;           /* the host's fork, from its execution of init; 0 before */
-    pid_t job;            /* init's fork; 0 before */
-    int programs;         /* how often the program was executed */
-    pid_t pending;        /* its result is to be replaced */
-    pid_t held;           /* stopped at the target until the job has gone as far as it can */
-    int idle_looks;       /* how often the job was found waiting, while `held` */
-    int64_t held_ms;      /* for how long */
-    long nr;              /* the call that failed, */
-    uint64_t args[6];     /* and with what */
-    char trouble[200];    /* why inject_round returned -1 */
+    int calls;         /* of that phase so far */
+    bool fired, over;  /* the target has failed; the phase has ended */
+    pid_t init;        /* the host's fork, which executes init; 0 before */
+    pid_t job;         /* init's fork; 0 before */
+    int programs;      /* how often the program was executed */
+    pid_t pending;     /* its result is to be replaced */
+    pid_t held;        /* stopped at the target until the job has gone as far as it can */
+    int idle_looks;    /* how often the job was found waiting, while `held` */
+    int64_t held_ms;   /* for how long */
+    long nr;           /* the call that failed, */
+    uint64_t args[6];  /* and with what */
+    char trouble[200]; /* why inject_round returned -1 */
 };
 
 static const struct {
     long nr;
     const char *name;
 } inject_names[] = {
-#define INJECT_NAME(name) {SYS_##name, #name}
-    INJECT_NAME(read),          INJECT_NAME(write),        INJECT_NAME(close),
-    INJECT_NAME(mmap),          INJECT_NAME(munmap),       INJECT_NAME(mprotect),
-    INJECT_NAME(brk),           INJECT_NAME(ioctl),        INJECT_NAME(fcntl),
-    INJECT_NAME(pipe2),         INJECT_NAME(dup3),         INJECT_NAME(socketpair),
-    INJECT_NAME(sendmsg),       INJECT_NAME(recvmsg),      INJECT_NAME(clone),
-    INJECT_NAME(execve),        INJECT_NAME(execveat),     INJECT_NAME(wait4),
-    INJECT_NAME(kill),          INJECT_NAME(openat),       INJECT_NAME(mkdirat),
-    INJECT_NAME(symlinkat),     INJECT_NAME(chdir),        INJECT_NAME(umask),
-    INJECT_NAME(mount),         INJECT_NAME(umount2),      INJECT_NAME(pivot_root),
-    INJECT_NAME(setsid),        INJECT_NAME(setgroups),    INJECT_NAME(setresuid),
-    INJECT_NAME(setresgid),     INJECT_NAME(capget),       INJECT_NAME(capset),
-    INJECT_NAME(prctl),         INJECT_NAME(prlimit64),    INJECT_NAME(keyctl),
-    INJECT_NAME(unshare),       INJECT_NAME(setns),        INJECT_NAME(seccomp),
-    INJECT_NAME(sethostname),   INJECT_NAME(rt_sigaction), INJECT_NAME(rt_sigprocmask),
-    INJECT_NAME(setdomainname), INJECT_NAME(signalfd4),    INJECT_NAME(memfd_create),
-    INJECT_NAME(getpriority),   INJECT_NAME(setpriority),  INJECT_NAME(clock_gettime),
-    INJECT_NAME(futex),         INJECT_NAME(ppoll),        INJECT_NAME(mknodat),
-    INJECT_NAME(fchmodat),      INJECT_NAME(fchownat),     INJECT_NAME(sched_getscheduler),
-    INJECT_NAME(getpid),        INJECT_NAME(getppid),      INJECT_NAME(gettid),
-    INJECT_NAME(mkdir),         INJECT_NAME(rmdir),        INJECT_NAME(madvise),
-    INJECT_NAME(getrandom),     INJECT_NAME(poll),         INJECT_NAME(newfstatat),
-    INJECT_NAME(lseek),         INJECT_NAME(ftruncate),    INJECT_NAME(pread64),
-    INJECT_NAME(pwrite64),      INJECT_NAME(nanosleep),    INJECT_NAME(clock_nanosleep),
+#define INJECT_NAME(name) \
+    {                     \
+        SYS_##name, #name \
+    }
+    INJECT_NAME(read),
+    INJECT_NAME(write),
+    INJECT_NAME(close),
+    INJECT_NAME(mmap),
+    INJECT_NAME(munmap),
+    INJECT_NAME(mprotect),
+    INJECT_NAME(brk),
+    INJECT_NAME(ioctl),
+    INJECT_NAME(fcntl),
+    INJECT_NAME(pipe2),
+    INJECT_NAME(dup3),
+    INJECT_NAME(socketpair),
+    INJECT_NAME(sendmsg),
+    INJECT_NAME(recvmsg),
+    INJECT_NAME(clone),
+    INJECT_NAME(execve),
+    INJECT_NAME(execveat),
+    INJECT_NAME(wait4),
+    INJECT_NAME(kill),
+    INJECT_NAME(openat),
+    INJECT_NAME(mkdirat),
+    INJECT_NAME(symlinkat),
+    INJECT_NAME(chdir),
+    INJECT_NAME(umask),
+    INJECT_NAME(mount),
+    INJECT_NAME(umount2),
+    INJECT_NAME(pivot_root),
+    INJECT_NAME(setsid),
+    INJECT_NAME(setgroups),
+    INJECT_NAME(setresuid),
+    INJECT_NAME(setresgid),
+    INJECT_NAME(capget),
+    INJECT_NAME(capset),
+    INJECT_NAME(prctl),
+    INJECT_NAME(prlimit64),
+    INJECT_NAME(keyctl),
+    INJECT_NAME(unshare),
+    INJECT_NAME(setns),
+    INJECT_NAME(seccomp),
+    INJECT_NAME(sethostname),
+    INJECT_NAME(rt_sigaction),
+    INJECT_NAME(rt_sigprocmask),
+    INJECT_NAME(setdomainname),
+    INJECT_NAME(signalfd4),
+    INJECT_NAME(memfd_create),
+    INJECT_NAME(getpriority),
+    INJECT_NAME(setpriority),
+    INJECT_NAME(clock_gettime),
+    INJECT_NAME(futex),
+    INJECT_NAME(ppoll),
+    INJECT_NAME(mknodat),
+    INJECT_NAME(fchmodat),
+    INJECT_NAME(fchownat),
+    INJECT_NAME(sched_getscheduler),
+    INJECT_NAME(getpid),
+    INJECT_NAME(getppid),
+    INJECT_NAME(gettid),
+    INJECT_NAME(geteuid),
+    INJECT_NAME(getegid),
+    INJECT_NAME(timerfd_settime),
+    INJECT_NAME(getrandom),
+    INJECT_NAME(madvise),
+    INJECT_NAME(newfstatat),
+    INJECT_NAME(lseek),
+    INJECT_NAME(ftruncate),
+    INJECT_NAME(pread64),
+    INJECT_NAME(pwrite64),
+    INJECT_NAME(nanosleep),
+    INJECT_NAME(clock_nanosleep),
+#ifdef SYS_mkdir
+    INJECT_NAME(mkdir),
+    INJECT_NAME(rmdir),
+    INJECT_NAME(poll),
+#endif
 #undef INJECT_NAME
     /* the same numbers everywhere, and not in all headers */
-    {424, "pidfd_send_signal"}, {428, "open_tree"},
-    {429, "move_mount"},        {436, "close_range"},
-    {437, "openat2"},           {442, "mount_setattr"},
+    {424, "pidfd_send_signal"},
+    {428, "open_tree"},
+    {429, "move_mount"},
+    {436, "close_range"},
+    {437, "openat2"},
+    {442, "mount_setattr"},
     {444, "landlock_create_ruleset"},
-    {445, "landlock_add_rule"}, {446, "landlock_restrict_self"},
+    {445, "landlock_add_rule"},
+    {446, "landlock_restrict_self"},
 };
 
 /* "mount", or "system call 999". Of the last call until the next. */
@@ -185,9 +243,9 @@ static void inject_forget(struct inject *in, pid_t pid)
 
 static bool inject_in_phase(const struct inject *in, enum inject_role role)
 {
-    static const enum inject_role of_phase[INJECT_PHASES] = {
-        INJECT_IS_NEW, INJECT_IS_HOST, INJECT_IS_CHILD, INJECT_IS_INIT, INJECT_IS_JOB,
-        INJECT_IS_HOST};
+    static const enum inject_role of_phase[INJECT_PHASES] = {INJECT_IS_NEW,   INJECT_IS_HOST,
+                                                             INJECT_IS_CHILD, INJECT_IS_INIT,
+                                                             INJECT_IS_JOB,   INJECT_IS_HOST};
 
     if (in->phase == INJECT_WATCH && in->init == 0)
         return false;
@@ -301,7 +359,8 @@ static void inject_at_birth(struct inject *in, const struct inject_task *parent,
     if (parent->role == INJECT_IS_HOST && event == PTRACE_EVENT_VFORK) {
         child->role = INJECT_IS_CHILD;
         in->over |= in->phase == INJECT_HOST;
-        in->init = in->job = 0;
+        in->init = child->pid;
+        in->job = 0;
     } else if (parent->role == INJECT_IS_INIT && in->job == 0) {
         child->role = INJECT_IS_JOB;
         in->job = child->pid;
@@ -316,7 +375,6 @@ static bool inject_at_exec(struct inject *in, struct inject_task *t)
 {
     if (t->role == INJECT_IS_CHILD) {
         t->role = INJECT_IS_INIT;
-        in->init = t->pid;
         return false;
     }
     if (t->role != INJECT_IS_JOB)
@@ -468,7 +526,8 @@ INJECT_UNUSED static int inject_start(struct inject *in, void (*host)(void *ctx)
 /* Runs the host to its end; 0 when it exited with 0. */
 INJECT_UNUSED static int inject_finish(struct inject *in)
 {
-    return inject_round(in, INJECT_NONE, 0, 0) < 0 && strcmp(in->trouble, "the host ended: exit 0") == 0
+    return inject_round(in, INJECT_NONE, 0, 0) < 0 &&
+                   strcmp(in->trouble, "the host ended: exit 0") == 0
                ? 0
                : -1;
 }
