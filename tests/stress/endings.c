@@ -2,7 +2,8 @@
  *   @C is an exit code, forged ones first      @S a signal whose default action is to end a process
  *   @T the same but one that can be caught     @M 1-30
  *   @K a number of bytes                       @D seconds until about the deadline
- * Whatever the program, main's own ending counts; except that the job's limits count first.
+ * Whatever the program, main's own ending counts; except that limits and forbidden calls are those
+ * of the whole job: which of its processes met them does not matter.
  * SPDX-License-Identifier: MIT */
 #include "endings.h"
 #include "stress.h"
@@ -27,11 +28,11 @@ enum ending_right {
     I386,
 };
 
-#define GROUP 1  /* needs a memory limit for the whole job */
+#define GROUP 1   /* needs a memory limit for the whole job */
 #define FOREIGN 2 /* needs x86-64 */
-#define PLAIN 4  /* nothing may be put before it */
-#define ANY 8    /* the error type is what the text makes of it */
-#define NOT_1 16 /* code 1 would be taken for a real MemoryError where rlimits limit memory */
+#define PLAIN 4   /* nothing may be put before it */
+#define ANY 8     /* the error type is what the text makes of it */
+#define NOT_1 16  /* code 1 would be taken for a real MemoryError where rlimits limit memory */
 
 struct ending_row {
     const char *kind;
@@ -124,7 +125,7 @@ static const struct ending_row ending_rows[] = {
  "time.sleep(20)"},
 {"blocked signal", 3, EXIT_C, 0, 0, NULL,
  "import os, signal\n"
- "signal.pthread_sigmask(signal.SIG_BLOCK, {@T}); os.kill(os.getpid(), @T); os._exit(@C)"},
+ "signal.pthread_sigmask(signal.SIG_BLOCK, {@T}); signal.raise_signal(@T); os._exit(@C)"},
 {"ignored signal", 3, EXIT_C, 0, 0, NULL,
  "import os, signal\n"
  "signal.signal(@T, signal.SIG_IGN); os.kill(os.getpid(), @T); os._exit(@C)"},
@@ -429,7 +430,7 @@ static const struct ending_row ending_rows[] = {
  "import ctypes, threading, time\n"
  "threading.Thread(target=ctypes.CDLL(None).syscall, args=(0x40000000 | 39,)).start()\n"
  "time.sleep(20)"},
-{"x32 system call in a child", 1, EXIT_C, 0, FOREIGN, NULL,
+{"x32 system call in a child", 1, VIOLATION, 0, FOREIGN, NULL,
  "import ctypes, os\n"
  "if os.fork() == 0: ctypes.CDLL(None).syscall(0x40000000 | 39); os._exit(0)\n"
  "os.wait(); os._exit(@C)"},
@@ -448,7 +449,7 @@ static const char *const ending_noise[] = {
  "noise = bytearray(8 << 20)\n",
  "import threading, time\n"
  "threading.Thread(target=time.sleep, args=(20,), daemon=True).start()\n",
- "import os; os.close(0)\n",
+ "import os; os.closerange(0, 1)\n",
  "import os, time\nif os.fork() == 0: os._exit(137)\n",
 };
 
@@ -542,6 +543,8 @@ static void ending_limits(struct ending *e, const struct ending_row *row,
         job->memory_bytes = 64 << 20;
     if (row->right == WALL || row->right == DEADLINE)
         job->timeout_ms = stress_pick(random, 100, 200);
+    if (row->right == DEADLINE && job->timeout_ms < host->start_up_us / 1000 + 50)
+        job->timeout_ms = host->start_up_us / 1000 + 50;
     if (row->right == WALL)
         job->memory_bytes = 1 << 30; /* of a fork bomb, too */
     if (row->right == CPU)
@@ -554,7 +557,7 @@ static void ending_limits(struct ending *e, const struct ending_row *row,
         e->cancel_after_us = stress_pick(random, 0, 80000);
     v->seconds = ((double)job->timeout_ms * 1000 - (double)host->start_up_us +
                   (double)stress_pick(random, -6000, 6000)) /
-                 1e6;
+                 1e6; /* not less than 44 ms */
 }
 
 static void ending_rights(struct ending *e, const struct ending_row *row,
@@ -628,8 +631,9 @@ void ending_make(struct ending *e, const struct ending_host *host, uint64_t rand
     e->job = fresh;
     e->kind = row->kind;
     e->cancel_after_us = -1;
-    v.code = stress_pick(&random, 0, 2) ? ending_codes[stress_pick(&random, 0, COUNT(ending_codes) - 1)]
-                                        : (int)stress_pick(&random, 0, 255);
+    v.code = stress_pick(&random, 0, 2)
+                 ? ending_codes[stress_pick(&random, 0, COUNT(ending_codes) - 1)]
+                 : (int)stress_pick(&random, 0, 255);
     if ((row->flags & NOT_1) && v.code == 1)
         v.code = 137;
     do

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #define KILL_WORKERS 2
-#define KILL_MOST_US 250000  /* from the host's start to its end */
+#define KILL_MOST_US 250000   /* from the host's start to its end */
 #define KILL_BOUND_US 1000000 /* for its jobs to be gone */
 #define KILL_DRAIN_MS 300000
 #define KILL_NEXT_START 10 /* after so many kills an engine starts, runs what waits, stops */
@@ -75,7 +75,7 @@ struct killing {
     struct kill_found *found;
 };
 
-/* ---- the host that is killed ------------------------------------------------------------------ */
+/* ---- the host that is killed ----------------------------------------------------------------- */
 
 static tako *kill_engine(const struct killing *k)
 {
@@ -154,7 +154,7 @@ static void kill_host(const struct killing *k, uint64_t random, int out)
         pause();
 }
 
-/* ---- the next start --------------------------------------------------------------------------- */
+/* ---- the next start -------------------------------------------------------------------------- */
 
 /* Opens, runs all that waits, stops: what a host does that was started again. */
 static void kill_next_start(const struct killing *k)
@@ -233,8 +233,9 @@ static int kill_saw(void *ctx, const tako_record *rec)
     if (job->seen == 1 && kill_consistent(job, rec))
         return 0;
     if (++found->odd <= 10)
-        fprintf(stderr, "%s: job %s (program %d, code %d): %s, verdict %s, exit code %d, attempt %d, "
-                        "deaths %d, seen %d times: %s\n",
+        fprintf(stderr,
+                "%s: job %s (program %d, code %d): %s, verdict %s, exit code %d, attempt %d, "
+                "deaths %d, seen %d times: %s\n",
                 a->k->stress.name, job->id.text, job->program, job->code,
                 tako_status_name(tako_record_status(rec)),
                 tako_verdict_name(tako_record_verdict(rec)), tako_record_exit_code(rec),
@@ -274,7 +275,7 @@ static void kill_audit(struct killing *k)
     _exit(0);
 }
 
-/* ---- this program ----------------------------------------------------------------------------- */
+/* ---- this program ---------------------------------------------------------------------------- */
 
 static bool kill_ours(void *ctx, unsigned long long pid, unsigned long long start)
 {
@@ -453,7 +454,8 @@ int main(int argc, char **argv)
     snprintf(k.store, sizeof(k.store), "sqlite:%s/jobs.db", k.stress.dir);
     k.makers = calloc((size_t)k.stress.n * 2 + 4, sizeof(k.makers[0]));
     k.gone_us = calloc((size_t)k.stress.n, sizeof(k.gone_us[0]));
-    k.found = mmap(NULL, sizeof(*k.found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    k.found = mmap(NULL, sizeof(*k.found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                   0);
     if (!k.makers || !k.gone_us || k.found == MAP_FAILED)
         stress_die(&k.stress, "no memory");
     kill_child(&k, "a first start", kill_next_start_body);
@@ -475,8 +477,9 @@ int main(int argc, char **argv)
     if (k.found->odd)
         fprintf(stderr, "stress-kill: %ld records do not fit what is known of their jobs\n",
                 k.found->odd);
-    fprintf(stderr, "stress-kill: %ld records, at most %ld deaths, %ld interrupted; %ld groups of dead "
-                    "hosts waited for the next start\n",
+    fprintf(stderr,
+            "stress-kill: %ld records, at most %ld deaths, %ld interrupted; %ld groups of dead "
+            "hosts waited for the next start\n",
             k.found->records, k.found->most_deaths, k.found->interrupted, k.swept);
     printf("stress-kill: N=%ld seed=%llu survivors %ld, gone after p50/p99/max %.1f/%.1f/%.1f ms, "
            "leaked %ld cgroups %ld mounts %ld files, lost %ld of %ld jobs, %ld odd\n",

@@ -258,8 +258,9 @@ STRESS_UNUSED static bool stress_stat(long pid, long *parent, unsigned long long
     fclose(f);
     text[got] = '\0';
     at = strrchr(text, ')'); /* the name may have anything in it */
-    return at && sscanf(at, ") %*c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-                            "%*s %*s %*s %llu",
+    return at && sscanf(at,
+                        ") %*c %ld %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                        "%*s %*s %*s %llu",
                         parent, start) == 2;
 }
 
@@ -330,8 +331,8 @@ STRESS_UNUSED static int stress_groups(stress_maker_fn *ours, void *ctx)
     while (f && getline(&line, &room, f) > 0) {
         dash = strstr(line, " - ");
         if (!dash || sscanf(dash, " - %31s", type) != 1 ||
-            sscanf(line, "%*s %*s %*s %*s %4095s", mount) != 1 ||
-            strncmp(type, "cgroup", 6) != 0 || strcmp(mount, before) == 0)
+            sscanf(line, "%*s %*s %*s %*s %4095s", mount) != 1 || strncmp(type, "cgroup", 6) != 0 ||
+            strcmp(mount, before) == 0)
             continue;
         stress_walk_groups(&walk, mount, false, 0);
         memcpy(before, mount, strlen(mount) + 1);

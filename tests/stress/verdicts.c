@@ -117,10 +117,10 @@ static const char *verdicts_check(const struct ending *e, const tako_record *rec
         return "error type";
     if (tako_record_attempt(rec) != 1)
         return "attempt";
-    if (right->verdict == TAKO_VERDICT_WALL &&
-        tako_record_wall_us(rec) < e->job.timeout_ms * 1000)
+    if (right->verdict == TAKO_VERDICT_WALL && tako_record_wall_us(rec) < e->job.timeout_ms * 1000)
         return "timeout before the limit";
-    if (right->verdict == TAKO_VERDICT_CPU && tako_record_cpu_us(rec) < e->job.cpu_timeout_ms * 1000)
+    if (right->verdict == TAKO_VERDICT_CPU &&
+        tako_record_cpu_us(rec) < e->job.cpu_timeout_ms * 1000)
         return "CPU timeout before the limit";
     if (right->verdict == TAKO_VERDICT_OUTPUT &&
         verdicts_most(tako_record_stdout_bytes(rec), tako_record_stderr_bytes(rec)) <=
@@ -185,7 +185,8 @@ static void verdicts_show(const struct verdicts *v, long index, const struct end
     for (i = 0; i < e->n_right; i++)
         fprintf(stderr, "  %s: verdict %s, exit code %d, signal %d\n", i ? "or right" : "right",
                 tako_verdict_name(e->right[i].verdict), e->right[i].exit_code, e->right[i].signal);
-    fprintf(stderr, "  limits: wall %lld ms, CPU %lld ms, memory %lld, output %lld, cancel %lld us\n",
+    fprintf(stderr,
+            "  limits: wall %lld ms, CPU %lld ms, memory %lld, output %lld, cancel %lld us\n",
             (long long)e->job.timeout_ms, (long long)e->job.cpu_timeout_ms,
             (long long)e->job.memory_bytes, (long long)e->job.output_kill_bytes,
             (long long)e->cancel_after_us);
