@@ -33,6 +33,7 @@ enum ending_right {
 #define PLAIN 4   /* nothing may be put before it */
 #define ANY 8     /* the error type is what the text makes of it */
 #define NOT_1 16  /* code 1 would be taken for a real MemoryError where rlimits limit memory */
+#define IN_CALL 32 /* the memory limit may be met in a system call, not at a page */
 
 struct ending_row {
     const char *kind;
@@ -341,7 +342,7 @@ static const struct ending_row ending_rows[] = {
 {"shell grows", 1, OOM, 0, GROUP, NULL,
  "import os\n"
  "os.execv('/usr/bin/sh', ['sh', '-c', 'x=xxxxxxxx; while :; do x=$x$x; done'])"},
-{"files in /tmp", 2, OOM, 0, GROUP, NULL,
+{"files in /tmp", 2, OOM, 0, GROUP | IN_CALL, "os_error",
  "f = open('/tmp/big', 'wb', 0)\nwhile True: f.write(bytes(1 << 20))"},
 
 /* ---- the wall clock ---- */
@@ -581,6 +582,8 @@ static void ending_rights(struct ending *e, const struct ending_row *row,
     case OOM:
         ending_allow(e, TAKO_VERDICT_OOM, -1, 0);
         if (!host->memory_group) /* its own MemoryError is how the rlimit shows */
+            ending_allow(e, TAKO_VERDICT_EXIT, 1, 0);
+        if ((row->flags & IN_CALL) && host->calls_refused) /* ENOMEM, and Python gave up */
             ending_allow(e, TAKO_VERDICT_EXIT, 1, 0);
         break;
     case WALL:

@@ -11,6 +11,7 @@
 /* What the host can do decides what is right. */
 struct ending_host {
     bool memory_group;   /* memory is limited for the whole job, not per process */
+    bool calls_refused;  /* by version 1: a system call at that limit fails, the program goes on */
     bool x86_64;         /* there are foreign system calls to make */
     bool i386;           /* and the kernel has those of 32 bits */
     int64_t start_up_us; /* from the program's start to its first statement */

@@ -267,8 +267,10 @@ static int verdicts_layer(void *ctx, const tako_layer *layer)
 {
     struct ending_host *host = ctx;
 
-    if (strcmp(layer->name, "memory_limit") == 0)
+    if (strcmp(layer->name, "memory_limit") == 0) {
         host->memory_group = layer->state == TAKO_LAYER_ON;
+        host->calls_refused = strstr(layer->detail, "cgroup v1") != NULL;
+    }
     return 0;
 }
 
