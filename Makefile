@@ -18,6 +18,11 @@ OBJCOPY ?= objcopy
 PACKAGES ?= tell
 # Arguments of `make bench`.
 BENCH ?=
+# Of `make stress-...`: how often (each has its own default), the seed of a run to be repeated, and
+# MODE=user to run as an ordinary user where make runs as root.
+N ?=
+SEED ?=
+MODE ?=
 
 # ---- ours ---------------------------------------------------------------------------------------
 
@@ -36,6 +41,7 @@ MODULES := $(shell sed -n 's/^.include "\(.*\.c\)".*/\1/p' tako.c)
 SERVER := $(sort $(wildcard server/*.c))
 EXAMPLES := $(sort $(wildcard examples/*.c))
 BENCHES := $(sort $(wildcard bench/*.c))
+STRESS := $(sort $(wildcard tests/stress/*.c))
 SUITES := $(foreach g,unit api contract hostile fault,$(sort $(wildcard tests/$(g)/check_*.c)))
 # Suites that look inside cannot be linked against the amalgamation, which exports tako_* only.
 INNER := $(shell grep -lE '"\.\./\.\./(src|backends)/' $(SUITES) /dev/null)
@@ -99,7 +105,8 @@ $(eval $(call config,tsan,gcc,$$(SAN) -fsanitize=thread))
 # ---- what there is to make ----------------------------------------------------------------------
 
 .PHONY: all demo check check-suites check-amalgamation check-asan check-tsan check-vm check-hostile \
-	check-install lint format tidy amalgamation examples bench install uninstall clean help packages
+	check-install hostile-report lint format tidy amalgamation examples bench stress-verdicts \
+	stress-kill stress-leak install uninstall clean help packages
 
 all: packages build/tako build/libtako.a build/libtako.so ## build/tako, build/libtako.a, build/libtako.so
 
@@ -161,7 +168,7 @@ check-vm: packages all build/check/runner ## the sandbox under cgroup v2 and mix
 check-install: all ## install into a temporary place, build against it, uninstall
 	@sh tests/support/install.sh
 
-lint-made: packages all $(foreach f,$(MODULES) $(SERVER) $(EXAMPLES) $(BENCHES) $(SUITES),\
+lint-made: packages all $(foreach f,$(MODULES) $(SERVER) $(EXAMPLES) $(BENCHES) $(STRESS) $(SUITES),\
 	build/check/$(f:.c=.o) build/clang/$(f:.c=.o))
 
 lint: PACKAGE_SET := check
@@ -180,6 +187,15 @@ bench: PACKAGES := install
 bench: PACKAGE_SET := bench
 bench: packages build/release/bench/bench build/tako ## measure Tako beside its peers; BENCH="arguments"
 	@build/release/bench/bench $(BENCH)
+
+stress-verdicts: packages build/release/stress/verdicts ## N=2000 adversarial endings: none misclassified; SEED= MODE=user
+	@build/release/stress/verdicts N=$(N) SEED=$(SEED) MODE=$(MODE) CASE=$(CASE)
+
+stress-kill: packages build/release/stress/kill ## N=1000 kill -9 of a host: nothing survives, leaks or is lost
+	@build/release/stress/kill N=$(N) SEED=$(SEED) MODE=$(MODE)
+
+stress-leak: packages build/release/stress/leak ## N=20000 jobs, one in ten hostile: nothing grows
+	@build/release/stress/leak N=$(N) SEED=$(SEED) MODE=$(MODE)
 
 amalgamation: amalgamation/tako.c amalgamation/tako.h ## amalgamation/tako.c and tako.h: the library in one file
 
@@ -222,6 +238,13 @@ $(EXAMPLES:%.c=build/release/%): build/release/examples/%: build/release/example
 build/release/bench/bench: $(BENCHES:%.c=build/release/%.o) build/libtako.a
 	$(call say,release $@)
 	$(Q)$(CC) $(CFLAGS) -pie -pthread $(LDFLAGS) -o $@ $^ $(LIBS) -lm
+
+build/release/stress/verdicts: build/release/tests/stress/endings.o
+$(addprefix build/release/stress/,verdicts kill leak): build/release/stress/%: \
+		build/release/tests/stress/%.o build/libtako.a
+	$(call say,release $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pie -pthread $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # ---- generated files ----------------------------------------------------------------------------
 

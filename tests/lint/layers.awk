@@ -39,7 +39,7 @@ BEGIN {
     # from inside.
     group("outer",    "^tests/contract/(check_store\\.c|store_cases\\.h)$", "support example public")
     group("inside",   "^tests/contract/check_store_sqlite\\.c$",     "outer support sqlite ground public")
-    group("api",      "^tests/(api|fault|hostile|contract)/",        "support public")
+    group("api",      "^tests/(api|fault|hostile|contract|stress)/", "support public")
 
     # Third-party headers of src/ and backends/: the one file of each.
     home["cjson/cJSON.h"] = "src/json.c"
