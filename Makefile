@@ -134,6 +134,9 @@ check-hostile: PACKAGE_SET := check
 check-hostile: packages build/check/runner ## attack the sandbox in every mode there is; SUITE="catalogue" picks some
 	@build/check/runner $(or $(SUITE),hostile)
 
+hostile-report: packages build/tako ## the same attacks on tako, bwrap and docker, side by side; as root
+	@/usr/bin/python3 tests/hostile/report.py build/tako $(LINES)
+
 # The same public suites against the one file, made by either compiler; the crashes, which take
 # their time, once.
 AMALGAMATION_PARTS = \

@@ -62,7 +62,7 @@ struct catalogue_line {
     int n_words;
     long timeout_ms, memory_mib, cpu_ms;
     long long output_kill;
-    bool pair, sequel, group, x86;
+    bool pair, sequel, group, root, x86;
     char *code; /* of the program */
 };
 
@@ -125,6 +125,8 @@ CATALOGUE_UNUSED static bool catalogue_option(struct catalogue_line *line, char 
         return line->sequel = true;
     if (strcmp(word, "group") == 0)
         return line->group = true;
+    if (strcmp(word, "root") == 0)
+        return line->root = true;
     if (strcmp(word, "x86") == 0)
         return line->x86 = true;
     for (i = 0; i < sizeof(known) / sizeof(*known); i++)

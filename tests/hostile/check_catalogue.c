@@ -169,7 +169,7 @@ static void run_canary(struct world *w, const char *after)
     tako_record_free(rec);
 }
 
-static bool is_wanted(const struct catalogue_line *line)
+static bool is_wanted(const struct catalogue_line *line, enum mode mode)
 {
     const char *only = getenv("TAKO_TEST_ONLY"), *at;
     size_t len = strlen(line->id);
@@ -178,6 +178,8 @@ static bool is_wanted(const struct catalogue_line *line)
     if (line->x86)
         return false;
 #endif
+    if (line->root && mode != AS_ROOT)
+        return false;
     if (!only || !*only)
         return true;
     for (at = only; (at = strstr(at, line->id)) != NULL; at += len)
@@ -227,7 +229,7 @@ static void run_family(struct world *w, int family)
     w->text.text[0] = '\0';
     for (i = catalogue.first[family]; i < catalogue.first[family + 1]; i++) {
         line = &catalogue.line[i];
-        if (!is_wanted(line))
+        if (!is_wanted(line, w->mode))
             continue;
         if (line->pair || line->sequel) {
             run_lines(w, line, NULL);

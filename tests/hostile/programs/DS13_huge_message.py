@@ -1,2 +1,2 @@
-# Dies of an exception with a message of 100 MB. What is kept of it must be bounded.
-raise ValueError("x" * 100000000)
+# Dies of an exception with a message of 30 MB. What is kept of it must be bounded.
+raise ValueError("x" * 30000000)
