@@ -8,8 +8,6 @@ for p in glob.glob("/proc/1/ns/*") + glob.glob("/proc/self/ns/*"):
         fd = os.open(p, os.O_RDONLY)
     except OSError:
         continue
-    if p.startswith("/proc/1/"):
-        bad.append("opened " + p)
     if libc.setns(fd, 0) == 0:
         bad.append("joined " + p)
     os.close(fd)

@@ -2,7 +2,7 @@
 import fcntl, os
 
 bad = []
-for p in ("/dev/tty", "/dev/console", "/dev/tty0", "/dev/ptmx", "/dev/pts/0"):
+for p in ("/dev/tty", "/dev/console", "/dev/tty0", "/dev/tty1", "/dev/ttyS0"):
     try:
         os.open(p, os.O_RDWR | os.O_NOCTTY)
         bad.append("opened " + p)

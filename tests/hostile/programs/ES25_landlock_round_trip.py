@@ -14,7 +14,7 @@ def attempt(what, call):
 
 
 open("/tmp/mine", "w").write("x")
-for p in ("/etc/passwd", "/code/main.py", os.__file__):
+for p in filter(os.path.exists, ("/etc/passwd", "/code/main.py", os.__file__)):
     path_fd, read_fd = os.open(p, os.O_PATH), os.open(p, os.O_RDONLY)
     for fd in (path_fd, read_fd):
         again = "/proc/self/fd/%d" % fd

@@ -6,7 +6,7 @@ paths = ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh", "/etc/machin
          "/root/.ssh", "/root/.bash_history", "/home/*", "/var", "/var/log", "/var/lib/docker",
          "/opt", "/srv", "/mnt", "/media", "/boot", "/run/docker.sock", "/run/user", "/run/secrets",
          "/var/run/secrets", "/etc/ssl/private", "/etc/fstab", "/etc/resolv.conf", "/lost+found",
-         "/proc/1/root", "/usr/local/etc/*.conf", "/etc/kubernetes", "/.dockerenv", "/tmp/*",
+         "/usr/local/etc/*.conf", "/etc/kubernetes", "/.dockerenv", "/tmp/*",
          "/dev/shm/*", "/output/*", "/usr/share/keyrings/private*"]
 for pattern in paths:
     for p in glob.glob(pattern):

@@ -9,9 +9,10 @@ for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
     bad.append("/proc/%s is there" % name)
 for name in ("kallsyms", "kcore", "kmsg", "keys", "key-users", "sysvipc/shm", "net/unix",
              "timer_list", "cmdline", "interrupts", "slabinfo", "meminfo", "loadavg", "uptime",
-             "stat", "vmstat", "sys/kernel/random/boot_id", "sys/user/max_user_namespaces", "locks",
-             "sysrq-trigger", "config.gz", "modules", "buddyinfo", "zoneinfo", "partitions",
-             "diskstats", "cpuinfo", "version", "sched_debug", "pagetypeinfo", "1/status", "1/stat"):
+             "stat", "vmstat", "sys/kernel/random/boot_id", "sys/user/max_user_namespaces",
+             "locks", "sysrq-trigger", "config.gz", "modules", "buddyinfo", "zoneinfo",
+             "partitions", "diskstats", "cpuinfo", "version", "sched_debug", "pagetypeinfo", "1/status",
+             "1/stat"):
     try:
         open("/proc/" + name, "rb").read(1)
         bad.append("could read /proc/" + name)

@@ -1,5 +1,5 @@
 # The names of the machine: neutral, or absent.
-import ctypes, json, os, socket
+import ctypes, os, socket
 
 bad = []
 name = os.uname().nodename
@@ -14,7 +14,8 @@ for p in ("/etc/machine-id", "/var/lib/dbus/machine-id", "/proc/sys/kernel/rando
           "/proc/sys/kernel/hostname", "/etc/mailname", "/proc/sys/kernel/osrelease"):
     if os.path.exists(p):
         bad.append(p + " is there")
-people = {line.split(":")[0] for line in open("/etc/passwd")} if os.path.exists("/etc/passwd") else set()
+accounts = open("/etc/passwd") if os.path.exists("/etc/passwd") else ()
+people = {line.split(":")[0] for line in accounts}
 if people - {"root", "sandbox", "nobody"}:
     bad.append("accounts of the host: %s" % sorted(people)[:5])
 print("\n".join("BREACH: " + b for b in bad) or "held")

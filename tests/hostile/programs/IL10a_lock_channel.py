@@ -1,12 +1,12 @@
 # Two jobs, files that both can read: role a locks them, role b must not notice.
-import fcntl, glob, json, os, struct, time
+import fcntl, json, os, struct, time
 
 bad = set()
 role = json.load(open("/input/data.json")).get("role")
 paths = ["/", "/usr", "/usr/bin", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/ld.so.cache",
          "/etc/ssl/openssl.cnf", "/etc/passwd", "/etc/localtime", "/usr/bin/python3", os.__file__,
-         "/etc/ld.so.conf", "/etc/alternatives", "/code", "/code/main.py", "/dev", "/tmp", "/output",
-         "/dev/shm", "/proc", "/proc/self/status", "/run", "/app"] + glob.glob("/usr/lib/os-release")
+         "/etc/alternatives", "/code", "/code/main.py", "/dev", "/tmp", "/output",
+         "/dev/shm", "/proc", "/proc/self/status", "/run", "/app", "/usr/lib/os-release"]
 probe = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
 files = [(p, os.open(p, os.O_RDONLY)) for p in paths if os.path.exists(p)]
 end = time.monotonic() + 4

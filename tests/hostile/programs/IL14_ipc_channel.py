@@ -10,7 +10,8 @@ while time.monotonic() < end:
     for name, got in (("shared memory", libc.shmget(key, 4096 if role == "a" else 0, make)),
                       ("a semaphore", libc.semget(key, 1 if role == "a" else 0, make)),
                       ("a message queue", libc.msgget(key, make)),
-                      ("a POSIX queue", libc.mq_open(b"/tako", 0o102 if role == "a" else 2, 0o666, 0))):
+                      ("a POSIX queue",
+                       libc.mq_open(b"/tako", 0o102 if role == "a" else 2, 0o666, 0))):
         if role == "b" and got >= 0:
             bad.add("sees %s of the other job" % name)
     for p in ("/dev/shm/tako", "/tmp/tako", "/output/tako", "/dev/shm/sem.tako"):

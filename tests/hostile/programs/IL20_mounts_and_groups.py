@@ -1,5 +1,5 @@
 # The mount table and the cgroup paths name nothing of the host but what is documented.
-import json, os, re
+import json, re
 
 bad = []
 canary = json.load(open("/input/data.json")).get("canary") or "\0"
@@ -23,6 +23,4 @@ for p in ("/proc/self/cgroup", "/proc/1/cgroup"):
                 bad.append("cgroup path " + line.strip())
     except FileNotFoundError:
         pass
-if os.path.exists("/proc/1/mountinfo"):
-    bad.append("the mounts of pid 1 can be seen")
 print("\n".join("BREACH: " + b for b in sorted(set(bad))) or "held")

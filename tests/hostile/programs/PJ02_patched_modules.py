@@ -14,11 +14,16 @@ threading.settrace(lambda *a: None)
 sys.meta_path.insert(0, "tako")
 code = "import builtins; builtins.tako_was_here = 1"
 for d in sys.path + [site.getusersitepackages(), os.path.dirname(os.__file__)]:
-    for name in ("sitecustomize.py", "usercustomize.py", "tako.pth", "__pycache__/os.pyc", "json.py"):
+    for name in ("sitecustomize.py", "usercustomize.py", "tako.pth", "__pycache__/x.pyc"):
+        p = d + "/" + name
         try:
-            os.makedirs(os.path.dirname(d + "/" + name), exist_ok=True)
-            open(d + "/" + name, "w").write(code)
-            bad.append("wrote %s/%s" % (d, name))
+            if open(p).read() == code:
+                bad.append("the job before left " + p)
+        except (OSError, UnicodeDecodeError):
+            pass
+        try:
+            os.makedirs(os.path.dirname(p), exist_ok=True)
+            open(p, "w").write(code)
         except OSError:
             pass
 sys.settrace(None)

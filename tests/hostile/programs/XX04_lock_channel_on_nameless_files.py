@@ -4,12 +4,13 @@ import ctypes, fcntl, json, os, select, time
 bad = set()
 role = json.load(open("/input/data.json")).get("role")
 libc = ctypes.CDLL(None, use_errno=True)
-makers = {"eventfd": lambda: os.eventfd(0), "epoll": lambda: select.epoll().fileno(),
-          "timerfd": lambda: libc.timerfd_create(1, 0), "signalfd": lambda: libc.signalfd(-1, b"\0" * 128, 0),
+keep = select.epoll()
+makers = {"eventfd": lambda: os.eventfd(0), "epoll": keep.fileno,
+          "timerfd": lambda: libc.timerfd_create(1, 0),
+          "signalfd": lambda: libc.signalfd(-1, b"\0" * 128, 0),
           "pidfd": lambda: os.pidfd_open(os.getpid()), "memfd": lambda: os.memfd_create("x"),
-          "pipe": lambda: os.pipe()[1], "ruleset": lambda: libc.syscall(444, bytes([1] + [0] * 7), 8, 0)}
-keep = [select.epoll()]
-makers["epoll"] = keep[0].fileno
+          "pipe": lambda: os.pipe()[1],
+          "ruleset": lambda: libc.syscall(444, bytes([1] + [0] * 7), 8, 0)}
 files = [(name, make()) for name, make in makers.items()]
 end = time.monotonic() + 4
 while time.monotonic() < end:

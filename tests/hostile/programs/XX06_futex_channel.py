@@ -1,4 +1,4 @@
-# Two jobs, one page of a file that both can read: a futex there is known by the file, not by the job.
+# Two jobs, one page of a file that both can read: a futex is known by the file, not by the job.
 import ctypes, json, mmap, os, threading, time
 
 bad = set()

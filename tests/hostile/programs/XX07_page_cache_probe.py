@@ -1,4 +1,4 @@
-# Asks which pages of a file are in the host's memory, and throws some out: refused, or without effect.
+# Asks which pages of a file are in the host's memory, which tells what others read: refused.
 import ctypes, errno, mmap, os
 
 bad = []

@@ -6,8 +6,7 @@ writes = {"oom_score_adj": b"-1000", "oom_adj": b"-17", "uid_map": b"0 1000 1", 
           "projid_map": b"0 0 1", "setgroups": b"allow", "loginuid": b"0", "autogroup": b"-20",
           "timens_offsets": b"monotonic 1 0", "attr/current": b"x", "attr/exec": b"x",
           "attr/keycreate": b"x", "attr/sockcreate": b"x", "attr/apparmor/exec": b"x",
-          "coredump_filter": b"0xff", "make-it-fail": b"1", "fail-nth": b"1", "sched": b"0",
-          "clear_refs": b"4", "patch_state": b"1", "timerslack_ns": b"1"}
+          "make-it-fail": b"1", "fail-nth": b"1", "patch_state": b"1"}
 for name, value in writes.items():
     for who in ("self", "thread-self", "1"):
         try:

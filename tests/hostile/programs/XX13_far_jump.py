@@ -1,4 +1,4 @@
-# Changes to 32-bit mode by a far return and calls from there: killed as a violation, or no such mode.
+# Calls from 32-bit mode, entered by a far return: killed as a violation, or a fault.
 import ctypes, mmap
 
 libc = ctypes.CDLL(None)

@@ -5,7 +5,7 @@ bad = []
 signal.signal(signal.SIGIO, signal.SIG_IGN)
 for sig in (0, signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGCHLD, 34):
     for owner in (1, -1, -os.getpgid(0), os.getppid()):
-        if abs(owner) == os.getpgid(0) and sig in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, 34):
+        if abs(owner) == os.getpgid(0) and sig not in (0, signal.SIGCHLD):
             continue  # that is the job itself
         for fd in os.pipe() + (0, 1):
             try:

@@ -1,4 +1,4 @@
-# Puts Landlock layers on itself up to the kernel's limit, then executes: still confined, still runs.
+# Puts Landlock layers on itself up to the kernel's limit, then executes: confined, and runs.
 import ctypes, os, subprocess
 
 bad = []

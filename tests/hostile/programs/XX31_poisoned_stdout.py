@@ -1,7 +1,7 @@
 # Sets every flag and size of the pipe that the host reads: what is written arrives to the byte.
 import fcntl, os
 
-for flags in (os.O_NONBLOCK, os.O_APPEND, os.O_DIRECT, os.O_ASYNC, 0x40000, os.O_NONBLOCK | os.O_DIRECT):
+for flags in (os.O_NONBLOCK, os.O_APPEND, os.O_DIRECT, os.O_ASYNC, os.O_NOATIME):
     try:
         fcntl.fcntl(1, fcntl.F_SETFL, flags)
     except OSError:

@@ -10,7 +10,8 @@ while time.monotonic() < end:
         fcntl.fcntl(0, fcntl.F_SETFL, flags | os.O_APPEND | os.O_NONBLOCK)
         fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(0, 10, 34)
-    elif flags & (os.O_APPEND | os.O_NONBLOCK) or fcntl.fcntl(0, fcntl.F_GETOWN) or fcntl.fcntl(0, 11):
+    elif (flags & (os.O_APPEND | os.O_NONBLOCK) or fcntl.fcntl(0, fcntl.F_GETOWN) or
+          fcntl.fcntl(0, 11)):
         bad.add("standard input is shared with another job: flags %#x" % flags)
     time.sleep(0.02)
 print("\n".join("BREACH: " + b for b in sorted(bad)) or "held")

@@ -5,7 +5,7 @@ bad = []
 libc = ctypes.CDLL(None, use_errno=True)
 ids = os.getresuid() + os.getresgid()
 groups = os.getgroups()
-for who in (0, 1, 65534, 1001, 2**31, 2**32 - 2):
+for who in (0, 1, 65534, os.getuid() + 1, 2**31, 2**32 - 2):
     for act in (lambda: os.setuid(who), lambda: os.setgid(who), lambda: os.setresuid(who, who, who),
                 lambda: os.setresgid(who, who, who), lambda: os.setreuid(who, -1),
                 lambda: os.setregid(who, who), lambda: os.setgroups([who]),

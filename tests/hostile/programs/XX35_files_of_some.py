@@ -1,4 +1,4 @@
-# Reads files of the system that not everybody may read: it belongs to everybody, and to nobody else.
+# Opens files of the system that not everybody may read: no right of the host's user is left.
 import os, stat
 
 bad = []

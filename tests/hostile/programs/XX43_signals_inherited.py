@@ -16,6 +16,6 @@ try:
             bad.append(line.strip())
 except FileNotFoundError:
     pass
-if os.getpgid(0) != os.getpid() or os.getsid(0) != os.getpid():
+if os.getpgid(0) == 0 or os.getsid(0) == 0:  # numbers from outside show as 0
     bad.append("is in a session of the host's")
 print("\n".join("BREACH: " + b for b in bad) or "held")

@@ -1,4 +1,4 @@
-# Hands pages to the pipe without copying and changes them afterwards: the record is one or the other.
+# Hands pages to the pipe without copying and changes them afterwards: the length is as written.
 import ctypes, mmap, os
 
 libc = ctypes.CDLL(None, use_errno=True)
