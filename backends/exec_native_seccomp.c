@@ -60,8 +60,8 @@ static const uint32_t seccomp_zero[] = {0};
 /* Requests that ordinary programs make. A job has no terminal: the first group is how programs find
  * that out (ENOTTY). All else (terminal input, disciplines and ownership, signals by descriptor,
  * network interfaces, flags of files, devices) gets EPERM, not ENOTTY: to the programs tried
- * (CPython, NumPy, node, git, coreutils) it makes no difference, and to the reader of an error it
- * says who refused. */
+ * (CPython, NumPy, node, git, a JVM, coreutils) it makes no difference, and to the reader of an
+ * error it says who refused. */
 static const uint32_t seccomp_ioctls[] = {
     0x5401,                                 /* TCGETS */
     0x5402, 0x5403, 0x5404,                 /* TCSETS, TCSETSW, TCSETSF */
@@ -97,9 +97,9 @@ static const struct seccomp_case seccomp_prctl[] = {
     {0, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_prctls), SECCOMP_YES},
 };
 
-/* Leases and directory notices tell what others do with a shared file. Lifetime hints (F_SET_RW_HINT
- * and its kin) are not listed: they are kept with the file, on older kernels even when set through
- * a descriptor that may not write, and would be a letter box between jobs. */
+/* Leases and directory notices tell what others do with a shared file. Lifetime hints, that is
+ * F_SET_RW_HINT and its kin, are not listed: they are kept with the file, on older kernels even
+ * when set through a descriptor that may not write, and would be a letter box between jobs. */
 static const uint32_t seccomp_fcntls_refused[] = {1024, 1026}; /* F_SETLEASE, F_NOTIFY */
 static const uint32_t seccomp_fcntls[] = {
     0, 1030, 1027,          /* F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY */
@@ -512,8 +512,8 @@ static size_t seccomp_emit_case(struct seccomp_program *p, const struct seccomp_
     return seccomp_load_word(p, low, at);
 }
 
-/* Decides between the ranges from `first` to before `end`, the number being loaded. `block` is where
- * the cases of each range's row begin. */
+/* Decides between the ranges from `first` to before `end`, the number being loaded. `block` tells
+ * where the cases of each range's row begin. */
 static size_t seccomp_emit_ranges(struct seccomp_program *p, const struct seccomp_plan *plan,
                                   size_t first, size_t end, const size_t *block)
 {
