@@ -145,13 +145,12 @@ static const struct {
 /* Without namespaces: what reaches the host's objects by a name or number, and what would change
  * those of its files that have the job's user. Landlock does not look at these. */
 static const char *const seccomp_alone_refused[] = {
-    "accept",      "accept4",      "bind",          "chown",          "connect",
-    "fchown",      "fchownat",     "fremovexattr",  "fsetxattr",      "lchown",
-    "listen",      "lremovexattr", "lsetxattr",     "mq_getsetattr",  "mq_notify",
-    "mq_open",     "mq_timedsend", "mq_unlink",     "mq_timedreceive", "msgctl",
-    "msgget",      "msgrcv",       "msgsnd",        "removexattr",    "semctl",
-    "semget",      "semop",        "semtimedop",    "setxattr",       "shmat",
-    "shmctl",      "shmdt",        "shmget",        "socket",
+    "accept",          "accept4",       "bind",      "chown",      "connect",      "fchown",
+    "fchownat",        "fremovexattr",  "fsetxattr", "lchown",     "listen",       "lremovexattr",
+    "lsetxattr",       "mq_getsetattr", "mq_notify", "mq_open",    "mq_timedsend", "mq_unlink",
+    "mq_timedreceive", "msgctl",        "msgget",    "msgrcv",     "msgsnd",       "removexattr",
+    "semctl",          "semget",        "semop",     "semtimedop", "setxattr",     "shmat",
+    "shmctl",          "shmdt",         "shmget",    "socket",
 };
 /* Modes and times of its own files, with nobody to see them: succeed without being set. */
 static const char *const seccomp_alone_done[] = {
@@ -252,8 +251,7 @@ static int seccomp_add_alone(scmp_filter_ctx ctx)
             cmp[k].datum_a = only[i].mask[k];
             cmp[k].datum_b = only[i].value[k];
         }
-        rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-                                    seccomp_syscall_resolve_name(only[i].call),
+        rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name(only[i].call),
                                     only[i].mask[1] ? 2 : 1, cmp);
     }
     return rc;
