@@ -101,7 +101,7 @@ struct native_init_plan {
     int32_t bare;     /* no namespaces: the tree is held together by Landlock and two guards */
     int32_t host_pid; /* bare: must be out of reach of every signal from inside */
     int32_t landlock_flags; /* bare: of the guards' domains */
-    int32_t set_ids; /* setgroups, setresgid, setresuid to the two ids below */
+    int32_t set_ids;        /* setgroups, setresgid, setresuid to the two ids below */
     uint32_t uid, gid;
     int32_t n_rlimit;
     struct native_rlimit rlimit[NATIVE_RLIMITS];
@@ -173,6 +173,9 @@ TAKO_PRIVATE int native_group_make(struct native_group *group, const struct nati
 /* Before anybody joins it. */
 TAKO_PRIVATE int native_group_limit(const struct native_group *group, int64_t memory_bytes,
                                     int pids, int cpu_percent, tako_error *err);
+/* Whether the groups around let a job start at all: TAKO_EEXEC when their limits never do, and, with
+ * `now`, TAKO_EFULL when they are used up. */
+TAKO_PRIVATE int native_cgroups_room(const struct native_cgroups *g, bool now, tako_error *err);
 /* Before a kill: a process needs CPU time to die, also when its group has used its share up. */
 TAKO_PRIVATE void native_group_unthrottle(const struct native_group *group);
 /* After the tree is dead. */
@@ -323,10 +326,10 @@ struct native {
     struct native_cgroups cgroups;
     int landlock_abi;
     bool use_keyring, use_cgroup_ns, use_userns, use_notify, use_userns_lock;
-    const char *proc_options;      /* NULL = no /proc can be had */
-    bool bare;                     /* no namespaces can be had: exec_native_bare.c */
-    bool bare_ids;                 /* but jobs have host ids of their own */
-    char *bare_dir;                /* where jobs' directories are made, and a descriptor of it */
+    const char *proc_options; /* NULL = no /proc can be had */
+    bool bare;                /* no namespaces can be had: exec_native_bare.c */
+    bool bare_ids;            /* but jobs have host ids of their own */
+    char *bare_dir;           /* where jobs' directories are made, and a descriptor of it */
     int bare_fd;
     int cpus;                      /* on line: how fast CPU time can pass */
     uint32_t uid_base;             /* host ids of jobs: one per slot above this */
@@ -354,7 +357,7 @@ struct native_box {
     bool has_group;
     int out[2], errs[2], status[2], life[2], sock[2];
     int plan_fd, landlock_fd, null_fd, net_fd, pidfd, output_fd;
-    int notify_fd; /* the filter's listener, once it has come */
+    int notify_fd;       /* the filter's listener, once it has come */
     int work_fd, app_fd; /* bare: the job's directory, locked by who holds this, and a part of it */
     char work[96];       /* its name */
     long pid;
@@ -407,9 +410,9 @@ TAKO_PRIVATE int64_t native_tree_threads(unsigned uid);
 /* ---- without namespaces ---------------------------------------------------------------------- */
 
 struct native_rights { /* LANDLOCK_ACCESS_FS_* that this kernel knows */
-    uint64_t read;   /* and execute */
-    uint64_t device; /* read, write, control */
-    uint64_t write;  /* everything below a directory but device nodes */
+    uint64_t read;     /* and execute */
+    uint64_t device;   /* read, write, control */
+    uint64_t write;    /* everything below a directory but device nodes */
 };
 /* Opens the directory for jobs' directories and removes what dead hosts left there. */
 TAKO_PRIVATE int native_bare_open(struct native *n, tako_error *err);

@@ -267,8 +267,7 @@ int native_bare_make(struct native_box *box, tako_error *err)
         (owner && (fchown(top, (uid_t)-1, owner) < 0 || fchmod(top, 0710) < 0)) ||
         bare_mkdir(top, "code", 0755, 0) < 0 || bare_mkdir(top, "input", 0755, 0) < 0 ||
         bare_mkdir(top, "app", 0755, 0) < 0 || bare_mkdir(top, "output", 0700, owner) < 0 ||
-        bare_mkdir(top, "tmp", 0700, owner) < 0 ||
-        bare_mkdir(top, "tmp/.cache", 0700, owner) < 0 ||
+        bare_mkdir(top, "tmp", 0700, owner) < 0 || bare_mkdir(top, "tmp/.cache", 0700, owner) < 0 ||
         bare_mkdir(top, "tmp/.cache/matplotlib", 0700, owner) < 0)
         return tako__fail_errno(err, TAKO_ESYS, errno, "making the job's directory %.200s/%s",
                                 n->bare_dir, box->work);

@@ -21,9 +21,10 @@
 #include <unistd.h>
 
 #define BOX_STACK 65536
-#define BOX_P_PIDFD 3  /* idtype_t of waitid(2), Linux 5.4 */
-#define BOX_UNLOGGED 1 /* LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF: kill(2) with -1 is refused often */
-#define BOX_PATH 3200  /* of a bare job's directory */
+#define BOX_P_PIDFD 3 /* idtype_t of waitid(2), Linux 5.4 */
+#define BOX_UNLOGGED \
+    1 /* LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF: kill(2) with -1 is refused often */
+#define BOX_PATH 3200 /* of a bare job's directory */
 
 /* Landlock's file system rights (landlock(7)); the kernel's ABI decides how many it knows. */
 #define BOX_FS_EXECUTE 0x1u
@@ -107,8 +108,8 @@ static int box_landlock(struct native_box *box, tako_error *err)
     box->child.landlock_fd = box->landlock_fd;
     rights.read = BOX_FS_EXECUTE | BOX_FS_READ;
     rights.device = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_TRUNCATE | BOX_FS_IOCTL) & known;
-    rights.write =
-        (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_CHANGE | BOX_FS_REFER | BOX_FS_TRUNCATE) & known;
+    rights.write = (BOX_FS_READ | BOX_FS_WRITE | BOX_FS_CHANGE | BOX_FS_REFER | BOX_FS_TRUNCATE) &
+                   known;
     if (box->n->bare)
         return native_bare_rules(box, &rights, err);
     rule->path = "/";
@@ -148,8 +149,9 @@ static int box_limit_processes(struct native_box *box, struct native_init_plan *
     if (n->bare && !n->bare_ids && (others = native_tree_threads(getuid())) < 0)
         return tako__fail(err, TAKO_ESYS, "/proc does not show the processes of this user");
     if (n->bare || !n->privileged || n->use_userns)
-        box_add_rlimit(plan, RLIMIT_NPROC, (uint64_t)others + NATIVE_PIDS_MAX +
-                                               (n->cgroups.dir[NATIVE_PIDS] ? 16 : 1) + n->bare);
+        box_add_rlimit(plan, RLIMIT_NPROC,
+                       (uint64_t)others + NATIVE_PIDS_MAX + (n->cgroups.dir[NATIVE_PIDS] ? 16 : 1) +
+                           n->bare);
     return TAKO_OK;
 }
 
@@ -473,6 +475,8 @@ int native_box_prepare(struct native_box *box, struct native *n, const struct ta
 
     box_init(box, n, task);
     rc = box_take_slot(box, err);
+    if (rc == TAKO_OK)
+        rc = native_cgroups_room(&n->cgroups, task != NULL, err);
     if (rc != TAKO_OK)
         goto out;
     if (!native_pool_take_group(n, &box->group))
@@ -569,7 +573,8 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
     box_close_given(box);
     *step = box->child.failed_step;
     *error = box->child.failed_errno;
-    if (*step == NATIVE_STEP_NONE && !box->n->bare && (*error = box_receive(box, &box->output_fd)) != 0)
+    if (*step == NATIVE_STEP_NONE && !box->n->bare &&
+        (*error = box_receive(box, &box->output_fd)) != 0)
         *step = NATIVE_STEP_OUTPUT_FD;
     if (!box->n->use_notify)
         tako__close_fd(&box->sock[0]);

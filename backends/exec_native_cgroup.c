@@ -17,6 +17,9 @@
 
 #define CGROUP_PATH 4096
 #define CGROUP_TEXT 65536
+#define CGROUP_UNLIMITED 0x7000000000000000 /* version 1 has a large number for "no limit" */
+#define CGROUP_START_BYTES 16777216         /* an interpreter does not start with less */
+#define CGROUP_START_PIDS 4
 
 static const char *const cgroup_controller[NATIVE_CONTROLLERS] = {"memory", "pids", "cpu",
                                                                   "cpuacct"};
@@ -611,6 +614,82 @@ int native_group_limit(const struct native_group *group, int64_t memory_bytes, i
                  : TAKO_OK;
 }
 
+/* ---- the groups around: their limits hold for all of the host's jobs together ---------------- */
+
+/* A limit; -1 = there is no such file, INT64_MAX = none. */
+static int64_t cgroup_read_limit(const char *dir, const char *file)
+{
+    char path[CGROUP_PATH], text[64];
+
+    if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path) ||
+        tako__read_small(path, text, sizeof(text)) <= 0)
+        return -1;
+    if (strncmp(text, "max", 3) == 0)
+        return INT64_MAX;
+    return strtoll(text, NULL, 10) >= CGROUP_UNLIMITED ? INT64_MAX : strtoll(text, NULL, 10);
+}
+
+/* What is used of dir's memory and cannot be taken back: without the pages of files. */
+static int64_t cgroup_memory_used(const char *dir, bool v2)
+{
+    const char *prefix = v2 ? "" : "total_";
+    char file[32], shmem[32];
+
+    snprintf(file, sizeof(file), "%s%s", prefix, v2 ? "file" : "cache");
+    snprintf(shmem, sizeof(shmem), "%sshmem", prefix);
+    return cgroup_read_int(dir, v2 ? "memory.current" : "memory.usage_in_bytes", NULL) -
+           cgroup_read_int(dir, "memory.stat", file) + cgroup_read_int(dir, "memory.stat", shmem);
+}
+
+static int cgroup_room(const char *dir, bool v2, bool memory, int64_t limit, bool now,
+                       tako_error *err)
+{
+    const char *file = !memory ? "pids.max" : v2 ? "memory.max" : "memory.limit_in_bytes";
+    int64_t needed = memory ? CGROUP_START_BYTES : CGROUP_START_PIDS, used;
+
+    if (limit < (memory ? TAKO_MEMORY_MIN : needed))
+        return tako__fail(err, TAKO_EEXEC, "%.300s/%s is %lld: too little for any job; raise it",
+                          dir, file, (long long)limit);
+    used = !now ? 0 : memory ? cgroup_memory_used(dir, v2) : cgroup_read_limit(dir, "pids.current");
+    if (used + needed > limit)
+        return tako__fail(err, TAKO_EFULL,
+                          "%.250s/%s is %lld, of which %lld are in use: too little is left for a "
+                          "job; raise it, or run fewer at once",
+                          dir, file, (long long)limit, (long long)used);
+    return TAKO_OK;
+}
+
+int native_cgroups_room(const struct native_cgroups *g, bool now, tako_error *err)
+{
+    static const enum native_controller which[] = {NATIVE_MEMORY, NATIVE_PIDS};
+    char dir[CGROUP_PATH];
+    const char *file;
+    int64_t limit;
+    size_t i;
+    int rc;
+
+    for (i = 0; i < TAKO__LEN(which); i++) {
+        if (!g->dir[which[i]])
+            continue;
+        file = which[i] == NATIVE_PIDS ? "pids.max"
+               : g->v2[which[i]]       ? "memory.max"
+                                       : "memory.limit_in_bytes";
+        snprintf(dir, sizeof(dir), "%s", g->dir[which[i]]);
+        while (strrchr(dir, '/') != NULL) {
+            *strrchr(dir, '/') = '\0';
+            limit = cgroup_read_limit(dir, file);
+            if (limit < 0)
+                break; /* above the mount, or the root of the hierarchy */
+            rc = limit == INT64_MAX ? TAKO_OK
+                                    : cgroup_room(dir, g->v2[which[i]], which[i] == NATIVE_MEMORY,
+                                                  limit, now, err);
+            if (rc != TAKO_OK)
+                return rc;
+        }
+    }
+    return TAKO_OK;
+}
+
 void native_group_unthrottle(const struct native_group *group)
 {
     char dir[CGROUP_PATH];
@@ -672,3 +751,6 @@ void native_group_remove(struct native_group *group)
 
 #undef CGROUP_PATH
 #undef CGROUP_TEXT
+#undef CGROUP_UNLIMITED
+#undef CGROUP_START_BYTES
+#undef CGROUP_START_PIDS

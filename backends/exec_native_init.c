@@ -117,8 +117,8 @@ NATIVE_INLINE long native_init_scope(const struct native_init_plan *plan, long o
 
     NATIVE_TRY(NATIVE_STEP_SCOPE, NATIVE_SYS2(SYS_kill, outside, 0));
     NATIVE_TRY(NATIVE_STEP_NNP, NATIVE_SYS5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    NATIVE_TRY(NATIVE_STEP_LANDLOCK, NATIVE_SYS2(SYS_landlock_restrict_self, plan->landlock_fd,
-                                                 plan->landlock_flags));
+    NATIVE_TRY(NATIVE_STEP_LANDLOCK,
+               NATIVE_SYS2(SYS_landlock_restrict_self, plan->landlock_fd, plan->landlock_flags));
     got = NATIVE_SYS2(SYS_kill, outside, 0);
     NATIVE_TRY(NATIVE_STEP_SCOPE, got == -EPERM ? 0L : got < 0 ? got : (long)-EPROTO);
     /* Orphans of the tree come to this process, not to the host. */
@@ -388,8 +388,7 @@ native_init_main(const uint64_t *stack)
     NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     got = parent = plan->bare ? native_init_confine(plan, &step) : 0;
     if (got >= 0)
-        got = signal_fd =
-            NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
+        got = signal_fd = NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
     job = got;
     if (got >= 0)
         got = job = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);

@@ -153,8 +153,8 @@ static bool probe_maps_ids(void)
 }
 
 /* What it takes to run processes of other users, and to remove what they made. */
-#define PROBE_CAPS_IDS                                                                        \
-    ((1u << CAP_SETUID) | (1u << CAP_SETGID) | (1u << CAP_SETPCAP) | (1u << CAP_KILL) |       \
+#define PROBE_CAPS_IDS                                                                  \
+    ((1u << CAP_SETUID) | (1u << CAP_SETGID) | (1u << CAP_SETPCAP) | (1u << CAP_KILL) | \
      (1u << CAP_DAC_OVERRIDE) | (1u << CAP_FOWNER))
 
 static bool probe_is_root_with(uint32_t needed)
@@ -437,18 +437,16 @@ static void probe_find_lack(const struct native *n, int step, int error, struct 
     static const struct {
         enum probe_layer layer;
         const char *name; /* of /proc/sys/user */
-    } limits[] = {{PROBE_USER_NS, "user/max_user_namespaces"},
-                  {PROBE_PID_NS, "user/max_pid_namespaces"},
-                  {PROBE_MOUNT_NS, "user/max_mnt_namespaces"},
-                  {PROBE_NET_NS, "user/max_net_namespaces"},
-                  {PROBE_IPC_NS, "user/max_ipc_namespaces"},
-                  {PROBE_UTS_NS, "user/max_uts_namespaces"}};
+    } limits[] = {
+        {PROBE_USER_NS, "user/max_user_namespaces"}, {PROBE_PID_NS, "user/max_pid_namespaces"},
+        {PROBE_MOUNT_NS, "user/max_mnt_namespaces"}, {PROBE_NET_NS, "user/max_net_namespaces"},
+        {PROBE_IPC_NS, "user/max_ipc_namespaces"},   {PROBE_UTS_NS, "user/max_uts_namespaces"}};
     bool user = !n->privileged;
     size_t i;
 
-    lack->layer = user && (step == NATIVE_STEP_CLONE || step == NATIVE_STEP_IDMAP)
-                      ? PROBE_USER_NS
-                      : step == NATIVE_STEP_NETNS ? PROBE_NET_NS : PROBE_MOUNT_NS;
+    lack->layer = user && (step == NATIVE_STEP_CLONE || step == NATIVE_STEP_IDMAP) ? PROBE_USER_NS
+                  : step == NATIVE_STEP_NETNS                                      ? PROBE_NET_NS
+                                                                                   : PROBE_MOUNT_NS;
     for (i = user ? 0 : 1; step == NATIVE_STEP_CLONE && i < TAKO__LEN(limits); i++)
         if (probe_sysctl(limits[i].name) == 0) {
             lack->layer = limits[i].layer;
@@ -500,8 +498,7 @@ static void probe_note_bare(struct native *n, const char *why)
     static const char *const instead[] = {
         "Landlock alone decides which files of the host can be reached",
         "process numbers are the host's; Landlock keeps signals and tracing inside",
-        "seccomp refuses sockets but connected pairs",
-        "seccomp refuses System V and POSIX IPC",
+        "seccomp refuses sockets but connected pairs", "seccomp refuses System V and POSIX IPC",
         "the host's name can be read"};
     size_t i;
 
@@ -530,11 +527,12 @@ static void probe_note_bare(struct native *n, const char *why)
                "time of files are not made",
                n->n_insns);
     if (!n->cgroups.dir[NATIVE_PIDS])
-        probe_note(n, PROBE_PIDS, !n->bare_ids && getuid() == 0 ? TAKO_LAYER_OFF : TAKO_LAYER_WEAKER,
-                   false, "%s: %s",
-                   n->bare_ids        ? "by RLIMIT_NPROC"
-                   : getuid() == 0    ? "RLIMIT_NPROC does not bind root"
-                                      : "by RLIMIT_NPROC, which counts all processes of this user",
+        probe_note(n, PROBE_PIDS,
+                   !n->bare_ids && getuid() == 0 ? TAKO_LAYER_OFF : TAKO_LAYER_WEAKER, false,
+                   "%s: %s",
+                   n->bare_ids     ? "by RLIMIT_NPROC"
+                   : getuid() == 0 ? "RLIMIT_NPROC does not bind root"
+                                   : "by RLIMIT_NPROC, which counts all processes of this user",
                    n->cgroups.why[NATIVE_PIDS]);
 }
 

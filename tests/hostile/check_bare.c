@@ -418,19 +418,19 @@ START_TEST(no_signal_leaves_the_job)
 }
 END_TEST
 
-#define BARE_DAEMONS                                           \
-    "import os, signal, sys, time\n"                           \
-    "out = os.environ['TAKO_OUTPUT_DIR'] + '/pids'\n"          \
-    "for i in range(10):\n"                                    \
-    "    if os.fork() == 0:\n"                                 \
-    "        os.setsid()\n"                                    \
-    "        if os.fork(): os._exit(0)\n"                      \
-    "        for s in range(1, 32):\n"                         \
-    "            try: signal.signal(s, signal.SIG_IGN)\n"      \
-    "            except (OSError, ValueError): pass\n"         \
+#define BARE_DAEMONS                                                     \
+    "import os, signal, sys, time\n"                                     \
+    "out = os.environ['TAKO_OUTPUT_DIR'] + '/pids'\n"                    \
+    "for i in range(10):\n"                                              \
+    "    if os.fork() == 0:\n"                                           \
+    "        os.setsid()\n"                                              \
+    "        if os.fork(): os._exit(0)\n"                                \
+    "        for s in range(1, 32):\n"                                   \
+    "            try: signal.signal(s, signal.SIG_IGN)\n"                \
+    "            except (OSError, ValueError): pass\n"                   \
     "        f = os.open(out, os.O_CREAT | os.O_WRONLY | os.O_APPEND)\n" \
-    "        os.write(f, b'%d\\n' % os.getpid()); os.close(f)\n" \
-    "        while True: time.sleep(1)\n"                      \
+    "        os.write(f, b'%d\\n' % os.getpid()); os.close(f)\n"         \
+    "        while True: time.sleep(1)\n"                                \
     "while not os.path.exists(out) or os.stat(out).st_size == 0 or \\\n" \
     "    len(open(out).readlines()) < 10: time.sleep(0.01)\n"
 
@@ -492,14 +492,14 @@ static void bomb_body(void)
                  &job, TAKO_TIMEOUT, TAKO_VERDICT_WALL);
     host_ok(t, "print('ok')\n");
     host_ok(t, "import os, signal\n" /* how many there can be */
-                   "n = 0\n"
-                   "try:\n"
-                   "    while n < 1000:\n"
-                   "        if os.fork() == 0: signal.pause()\n"
-                   "        n += 1\n"
-                   "except OSError: pass\n"
-                   "assert 20 < n < 300, n\n"
-                   "print('ok')\n");
+               "n = 0\n"
+               "try:\n"
+               "    while n < 1000:\n"
+               "        if os.fork() == 0: signal.pause()\n"
+               "        n += 1\n"
+               "except OSError: pass\n"
+               "assert 20 < n < 300, n\n"
+               "print('ok')\n");
     tako_close(t);
     bare_end();
 }
@@ -661,7 +661,8 @@ static void neighbours_body(void)
              "for p in ('', '/code/main.py', '/output/pids', '/input/data.json', '/tmp'):\n"
              "    for f in (lambda: os.open(base + p, os.O_RDONLY), lambda: os.remove(base + p),\n"
              "              lambda: open(base + p + '/x', 'w'), lambda: os.listdir(base + p),\n"
-             "              lambda: os.rename(base + p, base + 'x'), lambda: os.truncate(base + p, 0)):\n"
+             "              lambda: os.rename(base + p, base + 'x'), lambda: os.truncate(base + p, "
+             "0)):\n"
              "        try: f(); print('reached', p)\n"
              "        except OSError: pass\n"
              "    os.chmod(base + p, 0) \n"
@@ -849,9 +850,9 @@ START_TEST(a_root_without_namespaces_gives_each_job_a_user)
     host_drop_capability(CAP_SYS_RESOURCE);
     t = bare_open();
     host_ok(t, "import os\n"
-                   "assert os.getuid() == os.geteuid() == os.getgid() >= 0x70000000\n"
-                   "assert os.getgroups() == []\n"
-                   "print('ok')\n");
+               "assert os.getuid() == os.geteuid() == os.getgid() >= 0x70000000\n"
+               "assert os.getgroups() == []\n"
+               "print('ok')\n");
     bare_endings(t);
     bare_leave_litter(t, "{\"deep\": 100}");
     tako_close(t);
