@@ -11,8 +11,8 @@ for name in ("kallsyms", "kcore", "kmsg", "keys", "key-users", "sysvipc/shm", "n
              "timer_list", "cmdline", "interrupts", "slabinfo", "meminfo", "loadavg", "uptime",
              "stat", "vmstat", "sys/kernel/random/boot_id", "sys/user/max_user_namespaces",
              "locks", "sysrq-trigger", "config.gz", "modules", "buddyinfo", "zoneinfo",
-             "partitions", "diskstats", "cpuinfo", "version", "sched_debug", "pagetypeinfo", "1/status",
-             "1/stat"):
+             "partitions", "diskstats", "cpuinfo", "version", "sched_debug", "pagetypeinfo",
+             "1/status", "1/stat"):
     try:
         open("/proc/" + name, "rb").read(1)
         bad.append("could read /proc/" + name)
