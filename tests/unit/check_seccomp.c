@@ -363,6 +363,29 @@ static uint32_t policy_without_namespaces(const struct seccomp_data *d)
     case SYS_mq_notify:
     case SYS_mq_getsetattr:
         return FAILS(ENOSYS);
+#if defined(__x86_64__)
+    case SYS_chown:
+    case SYS_lchown:
+#endif
+    case SYS_fchown:
+    case SYS_fchownat:
+    case SYS_setxattr:
+    case SYS_lsetxattr:
+    case SYS_fsetxattr:
+    case SYS_removexattr:
+    case SYS_lremovexattr:
+    case SYS_fremovexattr:
+        return FAILS(EPERM);
+#if defined(__x86_64__)
+    case SYS_chmod:
+    case SYS_utime:
+    case SYS_utimes:
+    case SYS_futimesat:
+#endif
+    case SYS_fchmod:
+    case SYS_fchmodat:
+    case SYS_utimensat:
+        return FAILS(0);
     default:
         return 0;
     }
