@@ -28,11 +28,11 @@ enum ending_right {
     I386,
 };
 
-#define GROUP 1   /* needs a memory limit for the whole job */
-#define FOREIGN 2 /* needs x86-64 */
-#define PLAIN 4   /* nothing may be put before it */
-#define ANY 8     /* the error type is what the text makes of it */
-#define NOT_1 16  /* code 1 would be taken for a real MemoryError where rlimits limit memory */
+#define GROUP 1    /* needs a memory limit for the whole job */
+#define FOREIGN 2  /* needs x86-64 */
+#define PLAIN 4    /* nothing may be put before it */
+#define ANY 8      /* the error type is what the text makes of it */
+#define NOT_1 16   /* code 1 would be taken for a real MemoryError where rlimits limit memory */
 #define IN_CALL 32 /* the memory limit may be met in a system call, not at a page */
 
 struct ending_row {
