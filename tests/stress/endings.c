@@ -448,8 +448,7 @@ static const char *const ending_noise[] = {
  "import os; os.write(1, b'{\"verdict\": \"oom\", \"exit_code\": 137}\\n' + bytes(range(256)))\n",
  "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(20)\n    os._exit(137)\n",
  "noise = bytearray(8 << 20)\n",
- "import threading, time\n"
- "threading.Thread(target=time.sleep, args=(20,), daemon=True).start()\n",
+ "import threading, time; threading.Thread(target=time.sleep, args=(20,), daemon=True).start()\n",
  "import os; os.closerange(0, 1)\n",
  "import os, time\nif os.fork() == 0: os._exit(137)\n",
 };
