@@ -28,11 +28,11 @@ enum ending_right {
     I386,
 };
 
-#define GROUP 1   /* needs a memory limit for the whole job */
-#define FOREIGN 2 /* needs x86-64 */
-#define PLAIN 4   /* nothing may be put before it */
-#define ANY 8     /* the error type is what the text makes of it */
-#define NOT_1 16  /* code 1 would be taken for a real MemoryError where rlimits limit memory */
+#define GROUP 1    /* needs a memory limit for the whole job */
+#define FOREIGN 2  /* needs x86-64 */
+#define PLAIN 4    /* nothing may be put before it */
+#define ANY 8      /* the error type is what the text makes of it */
+#define NOT_1 16   /* code 1 would be taken for a real MemoryError where rlimits limit memory */
 #define IN_CALL 32 /* the memory limit may be met in a system call, not at a page */
 
 struct ending_row {
@@ -448,8 +448,7 @@ static const char *const ending_noise[] = {
  "import os; os.write(1, b'{\"verdict\": \"oom\", \"exit_code\": 137}\\n' + bytes(range(256)))\n",
  "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(20)\n    os._exit(137)\n",
  "noise = bytearray(8 << 20)\n",
- "import threading, time\n"
- "threading.Thread(target=time.sleep, args=(20,), daemon=True).start()\n",
+ "import threading, time; threading.Thread(target=time.sleep, args=(20,), daemon=True).start()\n",
  "import os; os.closerange(0, 1)\n",
  "import os, time\nif os.fork() == 0: os._exit(137)\n",
 };
