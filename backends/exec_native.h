@@ -173,8 +173,8 @@ TAKO_PRIVATE int native_group_make(struct native_group *group, const struct nati
 /* Before anybody joins it. */
 TAKO_PRIVATE int native_group_limit(const struct native_group *group, int64_t memory_bytes,
                                     int pids, int cpu_percent, tako_error *err);
-/* Whether the groups around let a job start at all: TAKO_EEXEC when their limits never do, and, with
- * `now`, TAKO_EFULL when they are used up. */
+/* Whether the groups around let a job start at all: TAKO_EEXEC when their limits never do, and,
+ * with `now`, TAKO_EFULL when they are used up. */
 TAKO_PRIVATE int native_cgroups_room(const struct native_cgroups *g, bool now, tako_error *err);
 /* Before a kill: a process needs CPU time to die, also when its group has used its share up. */
 TAKO_PRIVATE void native_group_unthrottle(const struct native_group *group);

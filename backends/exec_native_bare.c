@@ -1,5 +1,5 @@
-/* exec_native_bare.c - where no namespaces can be had: a job's files are a directory of the host, of
- * which Landlock lets the job reach its own and what a sandbox shows of the host, nothing else.
+/* exec_native_bare.c - where no namespaces can be had: a job's files are a directory of the host,
+ * and Landlock lets the job reach that and what a sandbox shows of the host, nothing else.
  *
  * The directory is TMPDIR/job-tako-PIDNS-TIMENS-PID-START-RANDOM after tako__identity, enough to
  * tell whether its maker still lives; it is locked (flock(2)) as long as the host or one of the
@@ -55,8 +55,8 @@ static void bare_unlock(int dir, const char *name)
     syscall(SYS_fchmodat2, dir, name, 0700, AT_SYMLINK_NOFOLLOW);
 }
 
-/* Removes what is in the directory `name` of `top`, or moves it up into `top` under a new name, then
- * the directory itself; true when anything of that could be done. */
+/* Removes what is in the directory `name` of `top`, or moves it up into `top` under a new name,
+ * then the directory itself; true when anything of that could be done. */
 static bool bare_flatten(int top, const char *name, unsigned long long *fresh)
 {
     DIR *list = bare_list(top, name);
@@ -325,8 +325,8 @@ static int bare_allow(const struct native_box *box, int dir, const char *path, u
                   : TAKO_OK;
 }
 
-/* Debian's Python has links from /usr/lib/python3.N to its settings there: without them it complains
- * in every job. */
+/* Debian's Python has links from /usr/lib/python3.N to its settings there: without them it
+ * complains in every job. */
 static int bare_allow_python(const struct native_box *box, tako_error *err)
 {
     struct dirent *entry;

@@ -159,8 +159,8 @@ static int box_rlimits(struct native_box *box, struct native_init_plan *plan, ta
 {
     const struct native_cgroups *g = &box->n->cgroups;
 
-    /* Not 0: core(5) has the host's own dump program run all the same then. A limit of 1 is its sign
-     * for "never"; the filter keeps the job from changing it. */
+    /* Not 0: core(5) has the host's own dump program run all the same then. A limit of 1 is its
+     * sign for "never"; the filter keeps the job from changing it. */
     box_add_rlimit(plan, RLIMIT_CORE, 1);
     box_add_rlimit(plan, RLIMIT_NOFILE, NATIVE_NOFILE);
     box_add_rlimit(plan, RLIMIT_FSIZE, NATIVE_FSIZE_BYTES);

@@ -7,10 +7,10 @@
  * pid namespace. It also ends when the host does: it holds the read end of a pipe whose write end
  * dies with the host.
  *
- * Where there is no pid namespace ("bare") nothing dies by itself. There is a second guard then, the
- * parent of init; whichever of the two is killed, the other kills the whole tree. Both use kill(2)
- * with -1, which would reach every process of the user, but for Landlock: a domain of theirs hides
- * all signals' ways out, and they prove that it does before they ever go on.
+ * Where there is no pid namespace ("bare") nothing dies by itself. There is a second guard then,
+ * the parent of init; whichever of the two is killed, the other kills the whole tree. Both use
+ * kill(2) with -1, which would reach every process of the user, but for Landlock: no signal leaves
+ * their domains, which they prove before they go on.
  *
  * The function must not refer to anything outside itself: no libc, no string literals, no tables.
  * tests/lint proves that its section has no relocations.
@@ -141,8 +141,8 @@ NATIVE_INLINE void native_init_guard(long init)
     NATIVE_SYS1(SYS_exit_group, 0);
 }
 
-/* Bare: becomes the outer guard, in a domain of its own, and returns in its child, which is init, in
- * a domain inside that, with the guard's pid. Init is woken when the guard dies, which itself dies
+/* Bare: becomes the outer guard, in a domain of its own, and returns in its child, which is init,
+ * in a domain inside that, with the guard's pid. Init is woken when the guard dies, which itself dies
  * with the host. */
 NATIVE_INLINE long native_init_confine(const struct native_init_plan *plan, int *step)
 {

@@ -1,6 +1,6 @@
 /* exec_native_tree.c - what processes use where no cgroup counts it, from /proc: the threads of a
- * user, and the CPU time of a process and of all below it. A child that was collected is in its parent's
- * sum, so nothing is lost but what died in the moment between two reads.
+ * user, and the CPU time of a process and of all below it. A child that was collected is in its
+ * parent's sum, so nothing is lost but what died in the moment between two reads.
  * SPDX-License-Identifier: MIT */
 #include "exec_native.h"
 
