@@ -696,7 +696,9 @@ static void setup_fail(struct setup *s)
     char name[32];
     int i;
 
-    inject_kill(&s->in);
+    s->shared->quit = true;
+    if (s->in.trouble[0] || inject_finish(&s->in) != 0) /* else it has cleared everything away */
+        inject_kill(&s->in);
     setup_tell(s);
     fprintf(stderr, "%d breaches:%s\n", s->n_breaches, s->breaches);
     for (i = 0; i < s->n_broken; i++)
