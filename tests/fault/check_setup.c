@@ -13,8 +13,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -306,9 +308,12 @@ static int setup_layer(void *ctx, const tako_layer *layer)
     return 0;
 }
 
-/* Whatever a job must not inherit, the host has: then a step that was left out shows. */
-static void setup_spoil_host(void)
+/* Whatever a job must not inherit, the host has: then a step that was left out shows. True when it
+ * has mounts of its own, so that others' do not disturb, and shared ones, so that one that a
+ * sandbox lets out is seen here. */
+static bool setup_spoil_host(void)
 {
+    bool own_mounts = false;
     static const int ignored[] = {SIGHUP, SIGTERM, SIGALRM, SIGUSR2, SIGTTIN, SIGWINCH, 64};
     const gid_t group = 12345;
     struct rlimit core;
@@ -317,14 +322,19 @@ static void setup_spoil_host(void)
     for (i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
         signal(ignored[i], SIG_IGN);
     umask(027);
-    if (getuid() == 0)
+    if (getuid() == 0) {
         ck_assert_int_eq(setgroups(1, &group), 0);
+        own_mounts = unshare(CLONE_NEWNS) == 0 &&
+                     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                     mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) == 0;
+    }
     if (getrlimit(RLIMIT_CORE, &core) == 0) {
         core.rlim_cur = core.rlim_max;
         setrlimit(RLIMIT_CORE, &core);
     }
     setenv("TAKO_TEST_CANARY", "canary", 1);
     ck_assert_int_ge(fcntl(open("/", O_RDONLY | O_DIRECTORY), F_DUPFD, 700), 0);
+    return own_mounts;
 }
 
 static void setup_host(void *ctx)
@@ -334,12 +344,12 @@ static void setup_host(void *ctx)
     tako_options opts = TAKO_OPTIONS_INIT;
     tako_job job = TAKO_JOB_INIT;
     char code[sizeof(setup_inside) + sizeof(setup_world) + 64];
-    bool has[2] = {false, false};
+    bool has[2] = {false, false}, own_mounts;
     int fds = -1, mounts, tries, round = 0;
     tako_error err;
     tako *t = NULL;
 
-    setup_spoil_host();
+    own_mounts = setup_spoil_host();
     opts.workers = 0;
     opts.clock.now_us = setup_now_us;
     opts.clock.ctx = shared;
@@ -368,7 +378,7 @@ static void setup_host(void *ctx)
             setup_sleep_ms(2);
         if (setup_count_fds() > fds)
             setup_add(now->left, sizeof(now->left), "%d descriptors; ", setup_count_fds() - fds);
-        if (setup_count_mounts() != mounts)
+        if (own_mounts && setup_count_mounts() != mounts)
             setup_add(now->left, sizeof(now->left), "%d mounts; ", setup_count_mounts() - mounts);
         if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD)
             setup_add(now->left, sizeof(now->left), "a process; ");
@@ -444,7 +454,7 @@ static void setup_see_program(void *ctx, pid_t pid)
 
     s->outside[0] = '\0';
     for (i = 0; i < sizeof(spaces) / sizeof(*spaces); i++) {
-        snprintf(path, sizeof(path), "/proc/self/ns/%s", spaces[i]);
+        snprintf(path, sizeof(path), "/proc/%ld/ns/%s", (long)s->in.host, spaces[i]);
         a = readlink(path, here, sizeof(here));
         snprintf(path, sizeof(path), "/proc/%ld/ns/%s", (long)pid, spaces[i]);
         b = readlink(path, there, sizeof(there));
@@ -521,8 +531,12 @@ static bool setup_vital(const struct inject *in)
     for (i = 0; i < sizeof(calls) / sizeof(*calls); i++)
         if (in->nr == calls[i])
             return true;
-    return in->nr == SYS_prctl && (in->args[0] == PR_SET_NO_NEW_PRIVS ||
-                                   in->args[0] == PR_CAPBSET_DROP || in->args[0] == PR_CAP_AMBIENT);
+    if (in->nr != SYS_prctl)
+        return false;
+    /* Dropping what comes after the last capability fails anyway: so the end is found. */
+    if (in->args[0] == PR_CAPBSET_DROP)
+        return prctl(PR_CAPBSET_READ, in->args[1], 0, 0, 0) >= 0;
+    return in->args[0] == PR_SET_NO_NEW_PRIVS || in->args[0] == PR_CAP_AMBIENT;
 }
 
 /* How many breaches by the same call of the same phase there are now. */
@@ -682,7 +696,9 @@ static void setup_fail(struct setup *s)
     char name[32];
     int i;
 
-    inject_kill(&s->in);
+    s->shared->quit = true;
+    if (s->in.trouble[0] || inject_finish(&s->in) != 0) /* else it has cleared everything away */
+        inject_kill(&s->in);
     setup_tell(s);
     fprintf(stderr, "%d breaches:%s\n", s->n_breaches, s->breaches);
     for (i = 0; i < s->n_broken; i++)

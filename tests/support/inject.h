@@ -56,7 +56,8 @@ enum inject_role {
 struct inject_task {
     pid_t pid;
     enum inject_role role;
-    bool waits; /* stopped, to be resumed once its role is known */
+    bool waits;  /* stopped, to be resumed once its role is known */
+    bool polled; /* its last system call waited for something to happen */
 };
 
 #define INJECT_TASKS 64
@@ -309,11 +310,12 @@ static bool inject_enter(struct inject *in, struct inject_task *t, const uint64_
         return false;
     if (t->role == INJECT_IS_HOST && nr == SYS_futex)
         return false; /* libc's own locks: no step of the set-up, and libc ends the process */
-    if (inject_is_wait(nr) && ((t->role == INJECT_IS_INIT && in->job != 0) ||
-                               (in->phase == INJECT_WATCH && in->programs > 0))) {
-        in->over = true;
+    if ((t->role == INJECT_IS_INIT && in->job != 0 && inject_is_wait(nr)) ||
+        (in->phase == INJECT_WATCH && in->programs > 0 && (t->polled || inject_is_wait(nr)))) {
+        in->over = true; /* what it does now is about the program, not the set-up */
         return false;
     }
+    t->polled = inject_is_wait(nr);
     if (++in->calls != in->target)
         return false;
     in->fired = true;
@@ -453,6 +455,7 @@ INJECT_UNUSED static int inject_round(struct inject *in, enum inject_phase phase
     in->fired = in->over = false;
     in->init = in->job = in->pending = in->held = 0;
     in->nr = -1;
+    inject_find(in, in->host)->polled = false;
     inject_resume(in, inject_find(in, in->host), 0);
     for (;;) {
         pid = waitpid(-1, &status, __WALL | (in->held ? WNOHANG : 0));
