@@ -44,6 +44,7 @@ enum native_step {
     NATIVE_STEP_LANDLOCK_RULE,
     NATIVE_STEP_READONLY,
     NATIVE_STEP_HOSTNAME,
+    NATIVE_STEP_SIGNALS,
     NATIVE_STEP_FDS,
     NATIVE_STEP_AMBIENT,
     NATIVE_STEP_INIT_EXEC,
@@ -62,6 +63,7 @@ enum native_step {
     NATIVE_STEP_CAPS,
     NATIVE_STEP_NNP,
     NATIVE_STEP_LANDLOCK,
+    NATIVE_STEP_GO,
     NATIVE_STEP_STDIO,
     NATIVE_STEP_SECCOMP,
     NATIVE_STEP_EXEC,
@@ -88,8 +90,8 @@ struct native_rlimit {
  * host's table at clone time, -1 = none. */
 struct native_init_plan {
     int32_t status_fd; /* init and the job's set-up write struct native_status here */
-    int32_t life_fd;   /* read end of a pipe whose write end only the host has: a byte means
-                          "kill everything", end of file means that the host is gone */
+    int32_t life_fd;   /* read end of a pipe whose write end only the host has: the first byte means
+                          "go", the next "kill everything", end of file that the host is gone */
     int32_t stdin_fd, stdout_fd, stderr_fd;
     int32_t userns_fd; /* joined last by a root host's job; -1 when already inside one */
     int32_t landlock_fd;

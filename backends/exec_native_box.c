@@ -576,6 +576,10 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
     if (*step == NATIVE_STEP_NONE && !box->n->bare &&
         (*error = box_receive(box, &box->output_fd)) != 0)
         *step = NATIVE_STEP_OUTPUT_FD;
+    if (*step == NATIVE_STEP_NONE && write(box->life[1], "g", 1) != 1) {
+        *error = errno;
+        *step = NATIVE_STEP_GO;
+    }
     if (!box->n->use_notify)
         tako__close_fd(&box->sock[0]);
     if (*step == NATIVE_STEP_NONE)

@@ -495,6 +495,13 @@ static bool cgroup_job_dir(char *out, const struct native_group *group, int whic
            snprintf(out, CGROUP_PATH, "%s/%s", group->set->dir[which], group->name) < CGROUP_PATH;
 }
 
+/* Files of swap are absent where there is no accounting of it, and so no swap to limit; oom.group
+ * came with Linux 4.19. */
+static int cgroup_if_there(int error)
+{
+    return error == ENOENT ? 0 : error;
+}
+
 static int cgroup_limit(const struct native_group *group, int64_t memory_bytes, int pids,
                         int cpu_percent)
 {
@@ -504,14 +511,15 @@ static int cgroup_limit(const struct native_group *group, int64_t memory_bytes, 
     if (cgroup_job_dir(dir, group, NATIVE_MEMORY)) {
         if (group->set->v2[NATIVE_MEMORY]) {
             error = cgroup_write_int(dir, "memory.max", memory_bytes);
-            if (cgroup_write_at(dir, "memory.swap.max", "0") == EACCES)
-                error = EACCES; /* the file is absent without swap accounting: no swap to limit */
-            cgroup_write_at(dir, "memory.oom.group", "1");
+            if (!error)
+                error = cgroup_if_there(cgroup_write_at(dir, "memory.swap.max", "0"));
+            if (!error)
+                error = cgroup_if_there(cgroup_write_at(dir, "memory.oom.group", "1"));
         } else {
             error = cgroup_write_int(dir, "memory.limit_in_bytes", memory_bytes);
-            if (!error &&
-                cgroup_write_int(dir, "memory.memsw.limit_in_bytes", memory_bytes) == EACCES)
-                error = EACCES;
+            if (!error)
+                error = cgroup_if_there(
+                    cgroup_write_int(dir, "memory.memsw.limit_in_bytes", memory_bytes));
         }
     }
     if (!error && cgroup_job_dir(dir, group, NATIVE_PIDS))

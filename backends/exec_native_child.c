@@ -229,7 +229,8 @@ NATIVE_BARE static int child_build_root(struct native_child *c)
 {
     size_t set, i;
 
-    NATIVE_SYS1(SYS_umask, 0); /* modes below are meant as written */
+    /* Modes below are meant as written. */
+    CHILD_TRY(NATIVE_STEP_FILE, NATIVE_SYS1(SYS_umask, 0));
     CHILD_TRY(NATIVE_STEP_PRIVATE, NATIVE_SYS5(SYS_mount, NATIVE_PTR("none"), NATIVE_PTR("/"), 0,
                                                MS_REC | MS_PRIVATE, 0));
     if (child_open_trees(c) < 0)
@@ -289,11 +290,13 @@ NATIVE_BARE static void child_forget_host(void)
     volatile unsigned long action[8];
     size_t i;
 
-    NATIVE_SYS1(SYS_umask, 022);
+    CHILD_TRY(NATIVE_STEP_SIGNALS, NATIVE_SYS1(SYS_umask, 022));
     for (i = 0; i < TAKO__LEN(action); i++)
         action[i] = 0; /* SIG_DFL */
     for (i = 1; i <= 64; i++)
-        NATIVE_SYS4(SYS_rt_sigaction, i, NATIVE_PTR(&action), 0, 8);
+        if (i != SIGKILL && i != SIGSTOP)
+            CHILD_TRY(NATIVE_STEP_SIGNALS,
+                      NATIVE_SYS4(SYS_rt_sigaction, i, NATIVE_PTR(&action), 0, 8));
 }
 
 /* Root read-only, names, working directory. */

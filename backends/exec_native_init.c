@@ -92,6 +92,10 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
         dropped = NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
     if (plan->bare && dropped == -EPERM)
         dropped = -EINVAL, i = 64; /* a user without capabilities: no_new_privs has to do */
+    else if (dropped == -EINVAL)   /* the kernel must not know that capability */
+        NATIVE_TRY(NATIVE_STEP_BOUNDING,
+                   NATIVE_SYS5(SYS_prctl, PR_CAPBSET_READ, i - 1, 0, 0, 0) == -EINVAL ? 0L
+                                                                                      : -EPROTO);
     NATIVE_TRY(NATIVE_STEP_BOUNDING, dropped == -EINVAL && i > 32 ? 0L : dropped);
     if (plan->set_ids) {
         NATIVE_TRY(NATIVE_STEP_IDS, NATIVE_SYS2(SYS_setgroups, 0, 0));
@@ -226,9 +230,11 @@ NATIVE_INLINE long native_init_filter(const struct native_init_plan *plan)
 }
 
 /* The job's side of the fork, from here to the program: returns only when a step failed. */
-NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, int *step)
+NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan,
+                                          const volatile int *go, int *step)
 {
     volatile struct native_status started;
+    volatile char byte;
     int status_fd = plan->status_fd;
     uint64_t no_signals = 0;
     long i;
@@ -252,6 +258,10 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
     if (plan->landlock_fd >= 0)
         NATIVE_TRY(NATIVE_STEP_LANDLOCK,
                    NATIVE_SYS2(SYS_landlock_restrict_self, plan->landlock_fd, 0));
+    /* No program before init has dropped everything and the host has all it needs. */
+    NATIVE_SYS1(SYS_close, go[1]);
+    i = NATIVE_SYS3(SYS_read, go[0], NATIVE_PTR(&byte), 1);
+    NATIVE_TRY(NATIVE_STEP_GO, i == 0 ? (long)-EPIPE : i);
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdin_fd, 0, 0));
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdout_fd, 1, 0));
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stderr_fd, 2, 0));
@@ -265,9 +275,11 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan, i
                NATIVE_SYS3(SYS_close_range,
                            plan->sock_fd >= 0 ? NATIVE_JOB_SOCK_FD + 1 : NATIVE_JOB_STATUS_FD + 1,
                            ~0U, 0));
-    NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&no_signals), 0, 8); /* SIG_SETMASK */
+    NATIVE_TRY(NATIVE_STEP_STDIO,
+               NATIVE_SYS4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, NATIVE_PTR(&no_signals), 0, 8));
     started.kind = NATIVE_STATUS_STARTED;
     started.at_ns = native_init_now();
+    NATIVE_TRY(NATIVE_STEP_STDIO, started.at_ns ? 0L : -EPROTO);
     NATIVE_TRY(NATIVE_STEP_STDIO,
                NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&started), sizeof(started)));
     NATIVE_TRY(NATIVE_STEP_SECCOMP, native_init_filter(plan));
@@ -344,8 +356,10 @@ NATIVE_INLINE void native_init_clear(volatile struct native_status *status)
 
 /* Init's side: drops everything too, and keeps only the two pipes and what announces dead
  * children. Nothing here may depend on what the job, of the same user by now, can do to limits. */
-NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, int *step)
+NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, const volatile int *go,
+                                      int *step)
 {
+    volatile char byte;
     long i;
 
     if (!plan->bare) { /* else it is done */
@@ -365,6 +379,12 @@ NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, int *
     NATIVE_SYS1(SYS_close, plan->sock_fd);
     for (i = 0; i < plan->n_cgroup; i++)
         NATIVE_SYS1(SYS_close, plan->cgroup_fd[i]);
+    /* The host says when it has what it needs; then the job may become its program. */
+    i = NATIVE_SYS3(SYS_read, plan->life_fd, NATIVE_PTR(&byte), 1);
+    NATIVE_TRY(NATIVE_STEP_GO, i == 0 ? (long)-EPIPE : i);
+    NATIVE_TRY(NATIVE_STEP_GO, NATIVE_SYS3(SYS_write, go[1], NATIVE_PTR(&byte), 1));
+    NATIVE_SYS1(SYS_close, go[0]);
+    NATIVE_SYS1(SYS_close, go[1]);
     return 0;
 }
 
@@ -378,6 +398,7 @@ native_init_main(const uint64_t *stack)
     int status_fd, step = NATIVE_STEP_INIT_FORK;
     uint64_t child_signal = 1UL << (NATIVE_SIGCHLD - 1);
     long plan_fd = 0, job, got, signal_fd = -1, parent;
+    volatile int go[2];
 
     while (*text >= '0' && *text <= '9')
         plan_fd = plan_fd * 10 + (*text++ - '0');
@@ -389,15 +410,17 @@ native_init_main(const uint64_t *stack)
     got = parent = plan->bare ? native_init_confine(plan, &step) : 0;
     if (got >= 0)
         got = signal_fd = NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
+    if (got >= 0)
+        got = NATIVE_SYS2(SYS_pipe2, NATIVE_PTR(&go), O_CLOEXEC);
     job = got;
     if (got >= 0)
         got = job = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);
     if (job == 0) {
-        got = native_init_become_job(plan, &step);
+        got = native_init_become_job(plan, go, &step);
         if (step > NATIVE_STEP_STDIO) /* the descriptor has moved */
             status_fd = NATIVE_JOB_STATUS_FD;
     } else if (job > 0) {
-        got = native_init_settle(plan, &step);
+        got = native_init_settle(plan, go, &step);
     }
     status.step = step;
     status.error = 0;
