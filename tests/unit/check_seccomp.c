@@ -325,25 +325,6 @@ static uint32_t policy_without_namespaces(const struct seccomp_data *d)
         return allowed_unless((uint32_t)a[0] != PRIO_PROCESS || (uint32_t)a[1] != 0, EPERM);
     case SYS_sched_setaffinity:
         return allowed_unless((uint32_t)a[0] != 0, EPERM);
-    case SYS_chown:
-    case SYS_fchown:
-    case SYS_fchownat:
-    case SYS_lchown:
-    case SYS_setxattr:
-    case SYS_lsetxattr:
-    case SYS_fsetxattr:
-    case SYS_removexattr:
-    case SYS_lremovexattr:
-    case SYS_fremovexattr:
-        return FAILS(EPERM);
-    case SYS_chmod:
-    case SYS_fchmod:
-    case SYS_fchmodat:
-    case SYS_futimesat:
-    case SYS_utime:
-    case SYS_utimensat:
-    case SYS_utimes:
-        return FAILS(0);
     case SYS_msgget:
     case SYS_msgsnd:
     case SYS_msgrcv:
