@@ -1,4 +1,5 @@
 # The mount table and the cgroup paths name nothing of the host but what is documented.
+# SPDX-License-Identifier: MIT
 import json, re
 
 bad = []
