@@ -1,4 +1,5 @@
 # Writes to what belongs to the host: every attempt fails.
+# SPDX-License-Identifier: MIT
 import os, sys
 
 bad = []

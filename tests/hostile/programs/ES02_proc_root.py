@@ -1,4 +1,5 @@
 # Walks out through the links of /proc: all of them end at the job's own root.
+# SPDX-License-Identifier: MIT
 import glob, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Leaves the root through an inherited directory descriptor (CVE-2024-21626): there is none.
+# SPDX-License-Identifier: MIT
 import os, stat
 
 bad = []

@@ -1,4 +1,5 @@
 # Overwrites the running interpreter through /proc (CVE-2019-5736): it cannot be opened for it.
+# SPDX-License-Identifier: MIT
 import os, subprocess, sys
 
 bad = []

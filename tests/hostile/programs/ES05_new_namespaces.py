@@ -1,4 +1,5 @@
 # Makes namespaces by unshare(2) and clone(2), then mounts: each call is refused.
+# SPDX-License-Identifier: MIT
 import ctypes, os, signal
 
 libc = ctypes.CDLL(None, use_errno=True)

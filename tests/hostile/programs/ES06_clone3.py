@@ -1,4 +1,5 @@
 # clone3(2) hides its flags behind a pointer: it does not exist here, and threads work all the same.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, os, struct, subprocess, threading
 
 bad = []

@@ -1,4 +1,5 @@
 # The mount interface of 2019 and later (CVE-2021-41133 forgot it): unknown or refused, all of it.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, struct
 
 bad = []

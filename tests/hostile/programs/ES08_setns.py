@@ -1,4 +1,5 @@
 # Joins the namespaces of pid 1 and of itself, by file and by pidfd: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, glob, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Reads, writes and steals from pid 1 and from a sibling: refused for each.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, os, subprocess
 
 bad = []

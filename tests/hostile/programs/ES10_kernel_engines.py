@@ -1,4 +1,5 @@
 # bpf, perf, userfaultfd, io_uring, fanotify: the kernel's machinery is not reached.
+# SPDX-License-Identifier: MIT
 import ctypes, errno
 
 bad = []

@@ -1,4 +1,5 @@
 # What administrators do: modules, kexec, reboot, swap, accounting, the log, quotas, clocks, names.
+# SPDX-License-Identifier: MIT
 import ctypes, errno
 
 bad = []

@@ -1,4 +1,5 @@
 # Looks for a cgroup file system, mounts one, writes release_agent (CVE-2022-0492): none of it.
+# SPDX-License-Identifier: MIT
 import ctypes, glob, os
 
 bad = []

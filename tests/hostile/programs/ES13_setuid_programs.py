@@ -1,4 +1,5 @@
 # Executes set-user-id programs, the host's and a copy: nobody becomes another user by it.
+# SPDX-License-Identifier: MIT
 import os, shutil, stat, subprocess
 
 bad = []

@@ -1,4 +1,5 @@
 # Gives a file capabilities and executes it: refused, or without effect.
+# SPDX-License-Identifier: MIT
 import os, shutil, struct, subprocess
 
 bad = []

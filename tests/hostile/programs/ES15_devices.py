@@ -1,4 +1,5 @@
 # Makes device nodes and opens the host's: neither works.
+# SPDX-License-Identifier: MIT
 import os, stat
 
 bad = []

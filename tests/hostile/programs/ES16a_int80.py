@@ -1,4 +1,5 @@
 # System calls by the 32-bit gate of an own code page: killed as a violation at the first.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap, os
 
 code = b"\xb8\x14\x00\x00\x00\xcd\x80\xc3"  # mov $20 (getpid of i386), %eax; int $0x80; ret

@@ -1,4 +1,5 @@
 # A system call with the number of the x32 ABI: killed as a violation.
+# SPDX-License-Identifier: MIT
 import ctypes, os
 
 libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,5 @@
 # Sockets of every family and kind: local ones exist, no others.
+# SPDX-License-Identifier: MIT
 import socket
 
 bad = []

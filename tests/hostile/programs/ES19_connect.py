@@ -1,4 +1,5 @@
 # Connects to this machine, the metadata service, and the sockets of the host's services.
+# SPDX-License-Identifier: MIT
 import glob, socket
 
 bad = []

@@ -1,4 +1,5 @@
 # Types into a terminal of the host: there is none, and the requests are refused.
+# SPDX-License-Identifier: MIT
 import fcntl, os
 
 bad = []

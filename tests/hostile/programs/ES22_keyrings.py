@@ -1,4 +1,5 @@
 # Adds, requests and reads keys in every keyring: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, errno
 
 bad = []

@@ -1,4 +1,5 @@
 # Makes memory executable and addresses predictable for what it executes: refused.
+# SPDX-License-Identifier: MIT
 import ctypes
 
 bad = []

@@ -1,4 +1,5 @@
 # Undoes the restrictions one by one: each stays as it was.
+# SPDX-License-Identifier: MIT
 import ctypes, errno
 
 bad = []

@@ -1,4 +1,5 @@
 # Regains rights to a file through descriptors, links and renames: denied on every way.
+# SPDX-License-Identifier: MIT
 import ctypes, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Random system calls with random arguments for some seconds: nothing but the job itself suffers.
+# SPDX-License-Identifier: MIT
 import ctypes, os, random, resource, signal, time
 
 # Not drawn: what ends, stops or strikes the process that draws, or waits for good.

@@ -1,4 +1,5 @@
 # Executes a program that exists only in memory, and code of its own: confined all the same.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap, os, subprocess
 
 bad = []

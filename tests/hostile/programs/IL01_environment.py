@@ -1,4 +1,5 @@
 # The host's environment and arguments, wherever /proc could show them: nothing of the host's.
+# SPDX-License-Identifier: MIT
 import glob, json, os
 
 bad = []

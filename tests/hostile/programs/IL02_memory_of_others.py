@@ -1,4 +1,5 @@
 # Searches memory, fresh and inherited, for what the host and the job before it had in theirs.
+# SPDX-License-Identifier: MIT
 import json, mmap, os, tempfile
 
 bad = []

@@ -1,4 +1,5 @@
 # Reads what the host keeps to itself: none of it can be opened.
+# SPDX-License-Identifier: MIT
 import glob, os
 
 bad = []

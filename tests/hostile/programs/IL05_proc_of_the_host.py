@@ -1,4 +1,5 @@
 # Reads the parts of /proc that speak of the whole machine: they are not there.
+# SPDX-License-Identifier: MIT
 import os
 
 bad = []

@@ -1,4 +1,5 @@
 # The names of the machine: neutral, or absent.
+# SPDX-License-Identifier: MIT
 import ctypes, os, socket
 
 bad = []

@@ -1,4 +1,5 @@
 # Reads the kernel's log by syslog(2) and by its files: refused, absent.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, os
 
 bad = []

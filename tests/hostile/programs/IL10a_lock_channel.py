@@ -1,4 +1,5 @@
 # Two jobs, files that both can read: role a locks them, role b must not notice.
+# SPDX-License-Identifier: MIT
 import fcntl, json, os, struct, time
 
 bad = set()

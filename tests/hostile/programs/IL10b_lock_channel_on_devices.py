@@ -1,5 +1,6 @@
 # Two jobs, the device nodes that every job has: a lock of role a must not be seen by role b. Only a
 # root host can make nodes of a job's own; where they are the host's, what is seen is known to be.
+# SPDX-License-Identifier: MIT
 import fcntl, json, os, time
 
 bad = set()

@@ -1,4 +1,5 @@
 # Two jobs, System V and POSIX objects by the same keys and names: role b sees none of role a's.
+# SPDX-License-Identifier: MIT
 import ctypes, json, os, time
 
 bad = set()

@@ -1,4 +1,5 @@
 # A key that role a leaves in every keyring it can name is not found by role b.
+# SPDX-License-Identifier: MIT
 import ctypes, json
 
 bad = []

@@ -1,4 +1,5 @@
 # Random values are drawn afresh by each process: no state is handed on, no seed is set.
+# SPDX-License-Identifier: MIT
 import os, random, secrets, subprocess, sys, tempfile, uuid
 
 bad = []

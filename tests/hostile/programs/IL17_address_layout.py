@@ -1,4 +1,5 @@
 # Addresses and hash seeds differ from process to process, so one job teaches nothing about another.
+# SPDX-License-Identifier: MIT
 import ctypes, subprocess, sys
 
 bad = []

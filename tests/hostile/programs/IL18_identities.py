@@ -1,4 +1,5 @@
 # Process and user numbers that the job learns are numbers of its own world.
+# SPDX-License-Identifier: MIT
 import glob, os, socket, struct
 
 bad = []

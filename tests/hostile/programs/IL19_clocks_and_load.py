@@ -1,4 +1,5 @@
 # Uptime and load can be asked of the kernel (documented), but /proc gives no more than that.
+# SPDX-License-Identifier: MIT
 import ctypes, os, time
 
 bad = []

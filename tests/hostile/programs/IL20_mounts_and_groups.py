@@ -1,4 +1,5 @@
 # The mount table and the cgroup paths name nothing of the host but what is documented.
+# SPDX-License-Identifier: MIT
 import json, re
 
 bad = []
@@ -10,7 +11,7 @@ for name in ("mountinfo", "mounts", "mountstats"):
         continue
     if canary[::-1] in text:
         bad.append("the host's secret is in " + name)
-    for word in ("/home/", "/root/", "/var/lib/", "/work/", "tako-", "/docker/", "/tmp/tako"):
+    for word in ("/home/", "/root/", "/var/lib/", "/opt/", "tako-", "/docker/", "/tmp/tako"):
         if word in text.replace("/home/sandbox", ""):
             bad.append("%s names %s" % (name, word))
     for who in re.findall(r"[ug]id=(\d+)", text):

@@ -1,4 +1,5 @@
 # Numbers of namespaces and file systems do not open anything: they are only numbers.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Names that the program sees of itself are neutral, and nobody's source but its own is in sight.
+# SPDX-License-Identifier: MIT
 import os, sys, traceback
 
 bad = []

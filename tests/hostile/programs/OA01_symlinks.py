@@ -1,4 +1,5 @@
 # Links to files of the host, of every shape: rejected, none is followed.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

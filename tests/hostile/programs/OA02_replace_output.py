@@ -1,4 +1,5 @@
 # Replaces /output by a link and renames it away (CVE-2024-28185): neither works.
+# SPDX-License-Identifier: MIT
 import os
 
 bad = []

@@ -1,4 +1,5 @@
 # Several names for one file: not counted twice, flagged.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # A FIFO in the place of the result: the collector does not wait for a writer.
+# SPDX-License-Identifier: MIT
 import os
 
 os.mkfifo("/output/result.json")

@@ -1,4 +1,5 @@
 # Sockets, a whiteout device, directories, a file without a name: only plain files are taken.
+# SPDX-License-Identifier: MIT
 import os, socket, stat
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # Files of enormous size without content: refused by size, holes are not read.
+# SPDX-License-Identifier: MIT
 import os
 
 bad = []

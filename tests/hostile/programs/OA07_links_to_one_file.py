@@ -1,4 +1,5 @@
 # Twenty links to one big file: they add nothing.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # Names made to confuse: bytes, escapes, dots, dashes, very long ones; listed, and harmless.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # A thousand directories inside each other: one entry that is refused, never a walk.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # No permissions, sticky, set-user-id: collected, or flagged; nothing is in the way of the end.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # Floods files with extended attributes and ACLs: ignored by the collector, bounded by the kernel.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # No newline at the end, and a child that writes after the program's own end: no wait for it.
+# SPDX-License-Identifier: MIT
 import os, sys, time
 
 if os.fork() == 0:

@@ -1,4 +1,5 @@
 # The result as a link to itself, to the input, to memory: rejected.
+# SPDX-License-Identifier: MIT
 import os
 
 os.symlink("/input/data.json", "/output/result.json")

@@ -1,4 +1,5 @@
 # The result under two names: rejected, as every file with more than one.
+# SPDX-License-Identifier: MIT
 import os
 
 open("/output/other", "w").write('{"a": 1}')

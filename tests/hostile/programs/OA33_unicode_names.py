@@ -1,4 +1,5 @@
 # One name in two normal forms, twice with other case, with invisible characters: four files.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

@@ -1,4 +1,5 @@
 # A daemon goes on writing into an artifact: it is dead before anything is collected.
+# SPDX-License-Identifier: MIT
 import os, signal, time
 
 if os.fork() == 0:

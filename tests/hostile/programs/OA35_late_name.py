@@ -1,4 +1,5 @@
 # A file without a name gets one, and files change places, in the last moment: what is there counts.
+# SPDX-License-Identifier: MIT
 import os
 
 bad = []

@@ -1,4 +1,5 @@
 # Makes artifacts immutable, append-only, undumpable by every call there is: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, fcntl, os, struct
 
 bad = []

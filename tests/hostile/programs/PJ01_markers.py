@@ -1,4 +1,5 @@
 # Leaves a file in every directory that takes one; the next job finds none.
+# SPDX-License-Identifier: MIT
 import json, os
 
 bad = []

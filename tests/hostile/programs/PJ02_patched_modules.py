@@ -1,4 +1,5 @@
 # Patches the interpreter and its modules, in memory and on disk; the next job has them pristine.
+# SPDX-License-Identifier: MIT
 import builtins, json, os, site, sys, threading
 
 bad = []

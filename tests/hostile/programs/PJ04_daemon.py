@@ -1,4 +1,5 @@
 # A daemon that has left its session and ignores every signal: killed with the job all the same.
+# SPDX-License-Identifier: MIT
 import os, signal, time
 
 if os.fork() == 0:

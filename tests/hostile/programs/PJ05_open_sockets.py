@@ -1,4 +1,5 @@
 # Stuffs descriptors and messages into whatever could reach the next job; it finds nothing.
+# SPDX-License-Identifier: MIT
 import array, json, os, socket, stat
 
 bad = []

@@ -1,4 +1,5 @@
 # Leaves System V and POSIX objects behind; the next job finds none by the same keys and names.
+# SPDX-License-Identifier: MIT
 import ctypes, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Changes what a process hands on to its children; the next job begins with the defaults.
+# SPDX-License-Identifier: MIT
 import ctypes, locale, os, resource, signal, time
 
 bad = []

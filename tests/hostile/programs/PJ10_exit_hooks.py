@@ -1,4 +1,5 @@
 # Registers hooks for fork and exit; they run in this job only, never in the next.
+# SPDX-License-Identifier: MIT
 import atexit, json, os, sys, threading
 
 bad = []

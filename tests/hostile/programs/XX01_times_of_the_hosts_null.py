@@ -1,4 +1,5 @@
 # Sets the times of the device behind standard input: it may be the host's own node. Refused.
+# SPDX-License-Identifier: MIT
 import os, stat, time
 
 bad = []

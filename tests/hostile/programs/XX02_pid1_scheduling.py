@@ -1,4 +1,5 @@
 # Slows pid 1 down, which the kernel lets every process of the same user do: refused.
+# SPDX-License-Identifier: MIT
 import os
 
 bad = []

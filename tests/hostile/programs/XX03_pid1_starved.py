@@ -1,4 +1,5 @@
 # Pins pid 1 to one processor, at the lowest priority, and crowds it there: killed on time.
+# SPDX-License-Identifier: MIT
 import os
 
 cpu = {min(os.sched_getaffinity(0))}

@@ -1,4 +1,5 @@
 # Two jobs, descriptors without a file: the kernel gives all of them one inode, with one lock.
+# SPDX-License-Identifier: MIT
 import ctypes, fcntl, json, os, select, time
 
 bad = set()

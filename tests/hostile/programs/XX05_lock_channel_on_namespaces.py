@@ -1,4 +1,5 @@
 # Two jobs, the files that stand for namespaces: one that is shared would carry locks.
+# SPDX-License-Identifier: MIT
 import fcntl, glob, json, os, time
 
 bad = set()

@@ -1,4 +1,5 @@
 # Two jobs, one page of a file that both can read: a futex is known by the file, not by the job.
+# SPDX-License-Identifier: MIT
 import ctypes, json, mmap, os, threading, time
 
 bad = set()

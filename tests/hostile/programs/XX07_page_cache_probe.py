@@ -1,4 +1,5 @@
 # Asks which pages of a file are in the host's memory, which tells what others read: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, mmap, os
 
 bad = []

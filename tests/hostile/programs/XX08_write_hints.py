@@ -1,4 +1,5 @@
 # Two jobs: role a notes a hint on files that both can read, role b looks for it.
+# SPDX-License-Identifier: MIT
 import fcntl, json, os, struct, time
 
 bad = set()

@@ -1,4 +1,5 @@
 # Offers memory to the host's page merging, which tells what others have in theirs: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap
 
 bad = []

@@ -1,4 +1,5 @@
 # Every option of prctl(2): those that change more than a name, a timer or a label are refused.
+# SPDX-License-Identifier: MIT
 import ctypes, errno
 
 bad = []

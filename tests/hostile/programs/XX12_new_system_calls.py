@@ -1,4 +1,5 @@
 # Every number from 400 on: only what is known to be harmless exists.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, os
 
 known = {424: "pidfd_send_signal", 434: "pidfd_open", 436: "close_range", 437: "openat2",

@@ -1,4 +1,5 @@
 # Calls from 32-bit mode, entered by a far return: killed as a violation, or a fault.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap
 
 libc = ctypes.CDLL(None)

@@ -1,4 +1,5 @@
 # The other 32-bit gate: killed as a violation, or no such instruction here.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap
 
 page = mmap.mmap(-1, 4096, prot=7)

@@ -1,4 +1,5 @@
 # Requests to descriptors of every kind: pids, namespaces, flags, terminals, interfaces: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, errno, glob, os, socket
 
 bad = set()

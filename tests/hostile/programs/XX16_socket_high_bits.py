@@ -1,4 +1,5 @@
 # A family in the low half of a number whose high half is not zero: refused as the plain one is.
+# SPDX-License-Identifier: MIT
 import ctypes
 
 bad = []

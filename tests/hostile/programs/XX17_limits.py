@@ -1,4 +1,5 @@
 # Raises limits, its own and those of pid 1: its own stay, others cannot be touched.
+# SPDX-License-Identifier: MIT
 import ctypes, os, resource
 
 bad = []

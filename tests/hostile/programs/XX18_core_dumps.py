@@ -1,4 +1,5 @@
 # Asks for core dumps, by limit and by flag, then crashes: no file, and no helper of the host runs.
+# SPDX-License-Identifier: MIT
 import os, resource, signal
 
 bad = []

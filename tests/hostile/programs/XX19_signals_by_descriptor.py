@@ -1,4 +1,5 @@
 # Lets the kernel signal pid 1 and its group on its behalf, by F_SETOWN and F_SETSIG: they live on.
+# SPDX-License-Identifier: MIT
 import fcntl, os, signal, struct, time
 
 bad = []

@@ -1,4 +1,5 @@
 # Timers and clocks that would strike or wake others: pid 1, and the machine's alarm.
+# SPDX-License-Identifier: MIT
 import ctypes
 
 bad = []

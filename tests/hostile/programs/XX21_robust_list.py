@@ -1,4 +1,5 @@
 # Gives the kernel a list to work off at exit that points into read-only files: nothing is written.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Old holes for writing to read-only files: splice and merge (CVE-2022-0847), /proc/self/mem.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Opens what it has mapped by /proc/self/map_files: for writing never.
+# SPDX-License-Identifier: MIT
 import os
 
 bad = []

@@ -1,4 +1,5 @@
 # Puts Landlock layers on itself up to the kernel's limit, then executes: confined, and runs.
+# SPDX-License-Identifier: MIT
 import ctypes, os, subprocess
 
 bad = []

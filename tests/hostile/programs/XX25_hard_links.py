@@ -1,4 +1,5 @@
 # Links of read-only files to where it may write, by path and by descriptor: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, os
 
 bad = []

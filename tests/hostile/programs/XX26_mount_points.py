@@ -1,4 +1,5 @@
 # Moves, exchanges and hides the mount points: all of them stay in place.
+# SPDX-License-Identifier: MIT
 import ctypes, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Keeps descriptors in messages to itself, in circles: a limit ends it, later jobs are not hurt.
+# SPDX-License-Identifier: MIT
 import array, socket
 
 bad = []

@@ -1,4 +1,5 @@
 # Sends messages in the name of root and of pid 1: refused.
+# SPDX-License-Identifier: MIT
 import os, socket, struct
 
 bad = []

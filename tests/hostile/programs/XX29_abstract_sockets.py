@@ -1,4 +1,5 @@
 # Two jobs, sockets with abstract names and with paths: role b does not reach role a.
+# SPDX-License-Identifier: MIT
 import json, os, socket, time
 
 bad = set()

@@ -1,4 +1,5 @@
 # Loads programs into the kernel by way of local sockets, and sends urgent bytes there: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, socket
 
 bad = []

@@ -1,4 +1,5 @@
 # Sets every flag and size of the pipe that the host reads: what is written arrives to the byte.
+# SPDX-License-Identifier: MIT
 import fcntl, os
 
 for flags in (os.O_NONBLOCK, os.O_APPEND, os.O_DIRECT, os.O_ASYNC, os.O_NOATIME):

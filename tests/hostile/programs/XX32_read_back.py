@@ -1,4 +1,5 @@
 # Opens the pipes of standard output for reading: at most its own words are in there.
+# SPDX-License-Identifier: MIT
 import json, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Two jobs: flags and owner that role a sets on its standard input are not on role b's.
+# SPDX-License-Identifier: MIT
 import fcntl, json, os, time
 
 bad = set()

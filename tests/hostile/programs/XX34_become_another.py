@@ -1,4 +1,5 @@
 # Takes other users and groups by every call that there is: the ids stay.
+# SPDX-License-Identifier: MIT
 import ctypes, os
 
 bad = []

@@ -1,4 +1,5 @@
 # Opens files of the system that not everybody may read: no right of the host's user is left.
+# SPDX-License-Identifier: MIT
 import os, stat
 
 bad = []

@@ -1,4 +1,5 @@
 # Looks for addresses of the kernel in what /proc says of its own process: there are none.
+# SPDX-License-Identifier: MIT
 import os, re
 
 bad = []

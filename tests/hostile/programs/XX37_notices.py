@@ -1,4 +1,5 @@
 # Two jobs: role b asks to be told of what role a does with files that both can read: refused.
+# SPDX-License-Identifier: MIT
 import ctypes, fcntl, json, os, signal, time
 
 bad = set()

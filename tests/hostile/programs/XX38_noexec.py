@@ -1,4 +1,5 @@
 # Runs a program of its own from where files may be written, also by way of the loader: refused.
+# SPDX-License-Identifier: MIT
 import glob, os, shutil, subprocess
 
 bad = []

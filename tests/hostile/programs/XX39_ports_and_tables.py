@@ -1,4 +1,5 @@
 # Touches the processor's ports and tables: the calls are refused, the instructions fault.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap, os, signal
 
 bad = []

@@ -1,4 +1,5 @@
 # Takes memory that is nobody's private: shared mappings, memory files, pipes. The limit holds.
+# SPDX-License-Identifier: MIT
 import mmap, os
 
 step = 8 << 20

@@ -1,4 +1,5 @@
 # Becomes the reaper of its orphans and leaves stopped, traced and sleeping children: all killed.
+# SPDX-License-Identifier: MIT
 import ctypes, os, signal, time
 
 libc = ctypes.CDLL(None)

@@ -1,4 +1,5 @@
 # Where mounts and descriptors come from: the numbers in fdinfo and mountinfo name no path outside.
+# SPDX-License-Identifier: MIT
 import os
 
 bad = []

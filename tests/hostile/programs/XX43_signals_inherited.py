@@ -1,4 +1,5 @@
 # What a careless host would hand on: blocked and ignored signals, a death signal, timers, tracing.
+# SPDX-License-Identifier: MIT
 import os, signal
 
 bad = []

@@ -1,4 +1,5 @@
 # Two jobs: what /proc/self/smaps says of a shared page must not tell role b what role a maps.
+# SPDX-License-Identifier: MIT
 import ctypes, json, mmap, os, time
 
 bad = set()

@@ -1,4 +1,5 @@
 # Hands pages to the pipe without copying and changes them afterwards: the length is as written.
+# SPDX-License-Identifier: MIT
 import ctypes, mmap, os
 
 libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,5 @@
 # Waits for, polls and signals pid 1 by descriptor: it is told nothing and does nothing.
+# SPDX-License-Identifier: MIT
 import os, select, signal
 
 bad = []

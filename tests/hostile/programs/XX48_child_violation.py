@@ -1,4 +1,5 @@
 # A child makes the forbidden call, its parent goes on: the child is dead, the rest is as it was.
+# SPDX-License-Identifier: MIT
 import ctypes, os, signal
 
 bad = []

@@ -1,4 +1,5 @@
 # Lengths and offsets at the ends of the number range, in every call that copies: errors, no more.
+# SPDX-License-Identifier: MIT
 import ctypes, os
 
 bad = []

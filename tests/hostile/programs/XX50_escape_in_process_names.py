@@ -1,4 +1,5 @@
 # Names of threads, files and programs with escapes for whoever lists them: nobody is confused.
+# SPDX-License-Identifier: MIT
 import ctypes, os, socket
 
 libc = ctypes.CDLL(None)
