@@ -163,9 +163,10 @@ static void run_canary(struct world *w, const char *after)
         catalogue_say(&w->text, "\n    after %s the engine runs no jobs: %s", after, err.message);
     else if (tako_record_status(rec) != TAKO_SUCCEEDED ||
              strcmp(tako_record_stdout(rec, NULL), "as ever []\n") != 0)
-        catalogue_say(&w->text, "\n    after %s an innocent job ends as %s: %s%s", after,
-                      tako_verdict_name(tako_record_verdict(rec)), tako_record_stdout(rec, NULL),
-                      tako_record_stderr(rec, NULL));
+        catalogue_say(&w->text, "\n    after %s an innocent job ends as %s: %s %s%s", after,
+                      tako_verdict_name(tako_record_verdict(rec)),
+                      tako_record_error_message(rec) ? tako_record_error_message(rec) : "",
+                      tako_record_stdout(rec, NULL), tako_record_stderr(rec, NULL));
     tako_record_free(rec);
 }
 

@@ -5,8 +5,10 @@
 #ifndef TESTS_DELEGATE_H
 #define TESTS_DELEGATE_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +121,27 @@ DELEGATE_UNUSED static bool delegate_mount(const char *controller, char *mount, 
     return found;
 }
 
+/* Removes what runs that were killed have left beside `path`. */
+DELEGATE_UNUSED static void delegate_sweep(const char *mount, const char *path)
+{
+    char parent[1500], dir[1800];
+    struct dirent *entry;
+    DIR *list;
+    int pid;
+
+    snprintf(parent, sizeof(parent), "%s%.*s", mount, (int)(strrchr(path, '/') - path), path);
+    list = opendir(parent);
+    while (list && (entry = readdir(list)) != NULL)
+        if (sscanf(entry->d_name, "tako-test-%d", &pid) == 1 && kill(pid, 0) < 0) {
+            snprintf(dir, sizeof(dir), "%s/%s/host", parent, entry->d_name);
+            rmdir(dir);
+            dir[strlen(dir) - 5] = '\0';
+            rmdir(dir); /* refused while anything is in it */
+        }
+    if (list)
+        closedir(list);
+}
+
 /* False with the reason when this machine cannot give a user a part of its groups. */
 DELEGATE_UNUSED static bool delegate(char *why, size_t size)
 {
@@ -135,6 +158,7 @@ DELEGATE_UNUSED static bool delegate(char *why, size_t size)
         for (i = 0; i < 4; i++)
             if (delegate_mount(controllers[i], mount, root, sizeof(mount))) {
                 snprintf(why, size, "making %.100s in %.100s", delegate_path, mount);
+                delegate_sweep(mount, delegate_path);
                 if (!delegate_make(mount, delegate_path, false))
                     return false;
                 done++;
@@ -154,6 +178,7 @@ DELEGATE_UNUSED static bool delegate(char *why, size_t size)
         if (fd >= 0)
             close(fd);
     }
+    delegate_sweep(mount, delegate_path);
     if (!delegate_make(mount, delegate_path, true))
         return false;
     snprintf(file, sizeof(file), "%.500s/host", delegate_path);
