@@ -44,7 +44,8 @@ static const struct leak_program leak_shell[] = {
 static const struct leak_program leak_python[] = {
     {"print(1 + 1)", 20000, 128},
     {"import json\n"
-     "json.dump(json.load(open('/input/data.json')), open('/output/result.json', 'w'))", 20000, 128},
+     "json.dump(json.load(open('/input/data.json')), open('/output/result.json', 'w'))",
+     20000, 128},
     {"import os, threading\n"
      "t = [threading.Thread(target=os.getpid) for i in range(8)]\n"
      "[x.start() for x in t]; [x.join() for x in t]", 20000, 128},
