@@ -314,16 +314,18 @@ static const struct ending_row ending_rows[] = {
  "time.sleep(20)"},
 {"child grows, main exits with 0", 3, OOM, 0, GROUP, NULL,
  "import os\n"
- "if os.fork() == 0:\n"
+ "pid = os.fork()\n"
+ "if pid == 0:\n"
  "    x = bytearray()\n"
  "    while True: x += bytes(4 << 20)\n"
- "os.wait(); os._exit(0)"},
+ "os.waitpid(pid, 0); os._exit(0)"},
 {"child grows, main forges a code", 2, OOM, 0, GROUP, NULL,
  "import os\n"
- "if os.fork() == 0:\n"
+ "pid = os.fork()\n"
+ "if pid == 0:\n"
  "    x = bytearray()\n"
  "    while True: x += bytes(4 << 20)\n"
- "os.wait(); os._exit(@C)"},
+ "os.waitpid(pid, 0); os._exit(@C)"},
 {"child in another session grows", 2, OOM, 0, GROUP, NULL,
  "import os, time\n"
  "if os.fork() == 0:\n"
@@ -433,8 +435,9 @@ static const struct ending_row ending_rows[] = {
  "time.sleep(20)"},
 {"x32 system call in a child", 1, VIOLATION, 0, FOREIGN, NULL,
  "import ctypes, os\n"
- "if os.fork() == 0: ctypes.CDLL(None).syscall(0x40000000 | 39); os._exit(0)\n"
- "os.wait(); os._exit(@C)"},
+ "pid = os.fork()\n"
+ "if pid == 0: ctypes.CDLL(None).syscall(0x40000000 | 39); os._exit(0)\n"
+ "os.waitpid(pid, 0); os._exit(@C)"},
 {"i386 system call", 2, I386, 0, FOREIGN, NULL,
  "import ctypes, mmap\n"
  "m = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)\n"

@@ -5,8 +5,8 @@
  *
  * The engines keep their records in files, for in memory they would grow by nature. SQLite's page
  * caches have a fixed size, but fill only with use: before the base they are filled with the
- * records of jobs that run nothing. And glibc, once a large artifact was freed, keeps as much at the
- * top of the arena of each thread, out of reach of malloc_trim(), unless its threshold is fixed.
+ * records of jobs that run nothing. And glibc, once a large artifact was freed, keeps as much at
+ * the top of each thread's arena, out of reach of malloc_trim(), unless its threshold is fixed.
  * SPDX-License-Identifier: MIT */
 #include "stress.h"
 
@@ -43,7 +43,8 @@ static const struct leak_program leak_shell[] = {
 
 static const struct leak_program leak_python[] = {
     {"print(1 + 1)", 20000, 128},
-    {"import json; json.dump(json.load(open('/input/data.json')), open('/output/result.json', 'w'))",
+    {"import json\n"
+     "json.dump(json.load(open('/input/data.json')), open('/output/result.json', 'w'))",
      20000, 128},
     {"import os, threading\n"
      "t = [threading.Thread(target=os.getpid) for i in range(8)]\n"
@@ -68,7 +69,8 @@ static const struct leak_program leak_hostile[] = {
      "        time.sleep(20)\n"
      "time.sleep(20)", 400, 64},
     /* floods */
-    {"import os\nfor i in range(60): os.write(1, b'x' * 65536); os.write(2, b'y' * 65536)", 20000, 64},
+    {"import os\n"
+     "for i in range(60): os.write(1, b'x' * 65536); os.write(2, b'y' * 65536)", 20000, 64},
     {"import os\nwhile True: os.write(1, b'\\xff\\x00' * 30000)", 150, 64},
     /* files: many, deep, large, odd */
     {"for i in range(3000): open(f'/tmp/{i}', 'w')\n"
@@ -101,10 +103,12 @@ static const struct leak_program leak_hostile[] = {
      "while True:\n"
      "    try: threading.Thread(target=time.sleep, args=(20,)).start()\n"
      "    except RuntimeError: break", 300, 256},
-    {"import socket\n"
+    /* descriptors in flight, in a circle */
+    {"import array, socket\n"
      "s = [socket.socketpair() for i in range(100)]\n"
-     "s[0][0].sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, s[1][0].fileno().to_bytes(4, 'little'))])",
-     20000, 64},
+     "for a, b in s:\n"
+     "    fds = array.array('i', [a.fileno(), b.fileno()])\n"
+     "    a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])", 20000, 64},
 };
 
 /* clang-format on */
