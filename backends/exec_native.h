@@ -92,7 +92,7 @@ struct native_init_plan {
     int32_t status_fd; /* init and the job's set-up write struct native_status here */
     int32_t life_fd;   /* read end of a pipe whose write end only the host has: the first byte means
                           "go", the next "kill everything", end of file that the host is gone */
-    int32_t stdin_fd, stdout_fd, stderr_fd;
+    int32_t stdout_fd, stderr_fd;
     int32_t userns_fd; /* joined last by a root host's job; -1 when already inside one */
     int32_t landlock_fd;
     int32_t sock_fd; /* where the filter's listener is sent, or -1: the filter has none */
@@ -100,6 +100,7 @@ struct native_init_plan {
     int32_t cgroup_fd[NATIVE_CGROUP_DIRS]; /* cgroup.procs files, opened for writing */
     int32_t join_keyring;
     int32_t new_cgroup_ns;
+    int32_t new_time_ns;
     int32_t bare;     /* no namespaces: the tree is held together by Landlock and two guards */
     int32_t host_pid; /* bare: must be out of reach of every signal from inside */
     int32_t landlock_flags; /* bare: of the guards' domains */
@@ -107,6 +108,7 @@ struct native_init_plan {
     uint32_t uid, gid;
     int32_t n_rlimit;
     struct native_rlimit rlimit[NATIVE_RLIMITS];
+    uint64_t null_text;        /* "/dev/null", in the new root: its stdin */
     uint64_t zero_text;        /* "0": what joins a cgroup */
     uint64_t bpf;              /* struct sock_fprog */
     uint64_t path, argv, envp; /* of the program; path 0 = exit 0 (a probe) */
@@ -265,6 +267,7 @@ struct native_child {
     const struct native_item *items[2]; /* the shared view, then the job's own files */
     size_t n_items[2];
     volatile int *tree_fd; /* scratch: one per item of items[0] */
+    uint32_t owner;        /* of what the job can write; 0 = it is already */
     char root_options[96], tmp_options[96], output_options[96], shm_options[96], proc_options[64];
     int output_sock; /* a descriptor of /output is sent here */
     int landlock_fd; /* ruleset to be filled, or -1 */
@@ -327,7 +330,7 @@ struct native {
     struct native_view view;
     struct native_cgroups cgroups;
     int landlock_abi;
-    bool use_keyring, use_cgroup_ns, use_userns, use_notify, use_userns_lock;
+    bool use_keyring, use_cgroup_ns, use_userns, use_notify, use_userns_lock, use_time_ns;
     const char *proc_options; /* NULL = no /proc can be had */
     bool bare;                /* no namespaces can be had: exec_native_bare.c */
     bool bare_ids;            /* but jobs have host ids of their own */
@@ -358,7 +361,7 @@ struct native_box {
     struct native_group group;
     bool has_group;
     int out[2], errs[2], status[2], life[2], sock[2];
-    int plan_fd, landlock_fd, null_fd, net_fd, pidfd, output_fd;
+    int plan_fd, landlock_fd, net_fd, pidfd, output_fd;
     int notify_fd;       /* the filter's listener, once it has come */
     int work_fd, app_fd; /* bare: the job's directory, locked by who holds this, and a part of it */
     char work[96];       /* its name */

@@ -64,12 +64,8 @@ static int box_pipe(int fd[2])
     return box_lift(&fd[0]) < 0 || box_lift(&fd[1]) < 0 ? -1 : 0;
 }
 
-/* The job's stdin is opened anew: flags that a job sets there end with it. */
 static int box_open_fds(struct native_box *box, tako_error *err)
 {
-    box->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (box->null_fd < 0 || box_lift(&box->null_fd) < 0)
-        return tako__fail_errno(err, TAKO_ESYS, errno, "opening /dev/null");
     if (box_pipe(box->out) < 0 || box_pipe(box->errs) < 0 || box_pipe(box->status) < 0 ||
         box_pipe(box->life) < 0 ||
         socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, box->sock) < 0 ||
@@ -251,7 +247,6 @@ static int box_fill_plan(struct native_box *box, struct native_init_plan *plan, 
 
     plan->status_fd = box->status[1];
     plan->life_fd = box->life[0];
-    plan->stdin_fd = box->null_fd;
     plan->stdout_fd = box->out[1];
     plan->stderr_fd = box->errs[1];
     plan->userns_fd = box->slot >= 0 ? box->n->slot_userns[box->slot] : -1;
@@ -265,6 +260,7 @@ static int box_fill_plan(struct native_box *box, struct native_init_plan *plan, 
         plan->cgroup_fd[i] = box->group.procs_fd[i];
     plan->join_keyring = box->n->use_keyring;
     plan->new_cgroup_ns = box->n->use_cgroup_ns;
+    plan->new_time_ns = box->n->use_time_ns;
     plan->set_ids = box->n->privileged || box->n->bare_ids;
     plan->uid = plan->gid = box->n->bare_ids ? box->n->uid_base + (uint32_t)box->slot : 1000;
     rc = box_rlimits(box, plan, err);
@@ -273,6 +269,7 @@ static int box_fill_plan(struct native_box *box, struct native_init_plan *plan, 
 
     box_put(b, plan, sizeof(*plan)); /* room; written again below */
     plan->zero_text = box_put(b, "0", 2);
+    plan->null_text = box_put(b, "/dev/null", sizeof("/dev/null"));
     insns = box_put(b, box->n->bpf, box->n->n_insns * sizeof(struct sock_filter));
     memset(&program, 0, sizeof(program));
     program.len = (unsigned short)box->n->n_insns;
@@ -362,8 +359,6 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
 {
     struct native_child *c = &box->child;
     struct native *n = box->n;
-    char owner[48] = "";
-    uint32_t id = 1000;
     int i;
 
     c->map_ids = !n->privileged;
@@ -377,20 +372,18 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     c->n_items[0] = n->view.count;
     c->items[1] = box->items;
     c->tree_fd = box->tree_fd;
-    if (box->slot >= 0)
-        id = n->uid_base + (uint32_t)box->slot;
-    snprintf(owner, sizeof(owner), "uid=%u,gid=%u", id, id);
+    c->owner = !n->privileged ? 0 : box->slot >= 0 ? n->uid_base + (uint32_t)box->slot : 1000;
     /* Room for the job's files in whole pages, and for the tables of their names. */
     snprintf(c->root_options, sizeof(c->root_options), "mode=0755,size=%lld,nr_inodes=%zu",
              (long long)(bytes + n->view.bytes +
                          4096 * (int64_t)(c->n_items[0] + c->n_items[1] + 64) + 65536),
              n->view.count + c->n_items[1] + 64);
-    snprintf(c->tmp_options, sizeof(c->tmp_options), "mode=1777,size=%d,nr_inodes=16384,%s",
-             NATIVE_TMPFS_BYTES, owner);
-    snprintf(c->output_options, sizeof(c->output_options), "mode=0777,size=%d,nr_inodes=4096,%s",
-             NATIVE_TMPFS_BYTES, owner);
-    snprintf(c->shm_options, sizeof(c->shm_options), "mode=1777,size=%d,nr_inodes=4096,%s",
-             NATIVE_TMPFS_BYTES, owner);
+    snprintf(c->tmp_options, sizeof(c->tmp_options), "mode=1777,size=%d,nr_inodes=16384",
+             NATIVE_TMPFS_BYTES);
+    snprintf(c->output_options, sizeof(c->output_options), "mode=0777,size=%d,nr_inodes=4096",
+             NATIVE_TMPFS_BYTES);
+    snprintf(c->shm_options, sizeof(c->shm_options), "mode=1777,size=%d,nr_inodes=4096",
+             NATIVE_TMPFS_BYTES);
     snprintf(c->proc_options, sizeof(c->proc_options), "%s",
              n->proc_options ? n->proc_options : "");
     c->output_sock = box->sock[1];
@@ -401,7 +394,6 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     box_keep(c, box->plan_fd);
     box_keep(c, box->status[1]);
     box_keep(c, box->life[0]);
-    box_keep(c, box->null_fd);
     box_keep(c, box->out[1]);
     box_keep(c, box->errs[1]);
     box_keep(c, box->landlock_fd);
@@ -460,7 +452,7 @@ static void box_init(struct native_box *box, struct native *n, const struct tako
     memset(box, 0, sizeof(*box));
     box->n = n;
     box->task = task;
-    box->slot = box->plan_fd = box->landlock_fd = box->null_fd = box->net_fd = -1;
+    box->slot = box->plan_fd = box->landlock_fd = box->net_fd = -1;
     box->pidfd = box->output_fd = box->notify_fd = box->work_fd = box->app_fd = -1;
     box->out[0] = box->out[1] = box->errs[0] = box->errs[1] = -1;
     box->status[0] = box->status[1] = box->life[0] = box->life[1] = -1;
@@ -549,7 +541,6 @@ static void box_close_given(struct native_box *box)
     tako__close_fd(&box->sock[1]);
     tako__close_fd(&box->plan_fd);
     tako__close_fd(&box->landlock_fd);
-    tako__close_fd(&box->null_fd);
     tako__close_fd(&box->app_fd);
     while (box->group.n_procs > 0)
         close(box->group.procs_fd[--box->group.n_procs]);
@@ -651,7 +642,6 @@ void native_box_release(struct native_box *box)
     }
     tako__close_fd(&box->plan_fd);
     tako__close_fd(&box->landlock_fd);
-    tako__close_fd(&box->null_fd);
     tako__close_fd(&box->net_fd);
     tako__close_fd(&box->output_fd);
     tako__close_fd(&box->notify_fd);

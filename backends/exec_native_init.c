@@ -34,6 +34,8 @@
 #define NATIVE_SIGKILL 9
 #define NATIVE_WNOHANG 1
 #define NATIVE_CLONE_NEWCGROUP 0x02000000
+#define NATIVE_CLONE_NEWTIME 0x80
+#define NATIVE_RLIMIT_NOFILE 7
 #define NATIVE_CLONE_NEWUSER 0x10000000
 #define NATIVE_CAP_VERSION_3 0x20080522
 #define NATIVE_SECCOMP_FILTER 1
@@ -249,8 +251,9 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan,
     if (plan->join_keyring)
         NATIVE_TRY(NATIVE_STEP_KEYRING, NATIVE_SYS2(SYS_keyctl, 1, 0)); /* JOIN_SESSION_KEYRING */
     for (i = 0; i < plan->n_rlimit; i++)
-        NATIVE_TRY(NATIVE_STEP_RLIMIT, NATIVE_SYS4(SYS_prlimit64, 0, plan->rlimit[i].resource,
-                                                   NATIVE_PTR(&plan->rlimit[i].cur), 0));
+        if (plan->rlimit[i].resource != NATIVE_RLIMIT_NOFILE)
+            NATIVE_TRY(NATIVE_STEP_RLIMIT, NATIVE_SYS4(SYS_prlimit64, 0, plan->rlimit[i].resource,
+                                                       NATIVE_PTR(&plan->rlimit[i].cur), 0));
     *step = NATIVE_STEP_NONE;
     i = plan->bare ? 0 : native_init_drop(plan, step);
     if (i < 0)
@@ -262,7 +265,9 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan,
     NATIVE_SYS1(SYS_close, go[1]);
     i = NATIVE_SYS3(SYS_read, go[0], NATIVE_PTR(&byte), 1);
     NATIVE_TRY(NATIVE_STEP_GO, i == 0 ? (long)-EPIPE : i);
-    NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdin_fd, 0, 0));
+    i = NATIVE_SYS4(SYS_openat, AT_FDCWD, plan->null_text, O_RDONLY, 0);
+    if (i != 0)
+        NATIVE_TRY(NATIVE_STEP_STDIO, i < 0 ? i : NATIVE_SYS3(SYS_dup3, i, 0, 0));
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stdout_fd, 1, 0));
     NATIVE_TRY(NATIVE_STEP_STDIO, NATIVE_SYS3(SYS_dup3, plan->stderr_fd, 2, 0));
     NATIVE_TRY(NATIVE_STEP_STDIO,
@@ -283,6 +288,12 @@ NATIVE_INLINE long native_init_become_job(const struct native_init_plan *plan,
     NATIVE_TRY(NATIVE_STEP_STDIO,
                NATIVE_SYS3(SYS_write, status_fd, NATIVE_PTR(&started), sizeof(started)));
     NATIVE_TRY(NATIVE_STEP_SECCOMP, native_init_filter(plan));
+    /* After the listener was sent: descriptors in flight are counted per user, against this limit,
+     * and other jobs of the user must not be able to use it up. */
+    for (i = 0; i < plan->n_rlimit; i++)
+        if (plan->rlimit[i].resource == NATIVE_RLIMIT_NOFILE)
+            NATIVE_TRY(NATIVE_STEP_SECCOMP, NATIVE_SYS4(SYS_prlimit64, 0, NATIVE_RLIMIT_NOFILE,
+                                                        NATIVE_PTR(&plan->rlimit[i].cur), 0));
     if (plan->path == 0)
         NATIVE_SYS1(SYS_exit_group, 0);
     NATIVE_TRY(NATIVE_STEP_EXEC, NATIVE_SYS3(SYS_execve, plan->path, plan->argv, plan->envp));
@@ -371,7 +382,6 @@ NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, const
         /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
         NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
     }
-    NATIVE_SYS1(SYS_close, plan->stdin_fd);
     NATIVE_SYS1(SYS_close, plan->stdout_fd);
     NATIVE_SYS1(SYS_close, plan->stderr_fd);
     NATIVE_SYS1(SYS_close, plan->userns_fd);
@@ -410,6 +420,8 @@ native_init_main(const uint64_t *stack)
     got = parent = plan->bare ? native_init_confine(plan, &step) : 0;
     if (got >= 0)
         got = signal_fd = NATIVE_SYS4(SYS_signalfd4, -1, NATIVE_PTR(&child_signal), 8, O_NONBLOCK);
+    if (got >= 0 && plan->new_time_ns) /* of its children: else files of /proc would be shared */
+        got = NATIVE_SYS1(SYS_unshare, NATIVE_CLONE_NEWTIME);
     if (got >= 0)
         got = NATIVE_SYS2(SYS_pipe2, NATIVE_PTR(&go), O_CLOEXEC);
     job = got;

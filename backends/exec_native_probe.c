@@ -567,7 +567,7 @@ static bool probe_go_bare(struct native *n, int step, int error, tako_error *err
     }
     n->bare = true;
     n->bare_ids = probe_is_root_with(PROBE_CAPS_IDS | (1u << CAP_CHOWN));
-    n->privileged = n->use_userns = n->use_userns_lock = n->use_cgroup_ns = false;
+    n->privileged = n->use_userns = n->use_userns_lock = n->use_cgroup_ns = n->use_time_ns = false;
     n->proc_options = NULL;
     n->use_notify = true;
     if (native_bare_open(n, err) != TAKO_OK || probe_make_filter(n, err) != TAKO_OK) {
@@ -636,6 +636,7 @@ static int probe_prepare(struct native *n, tako_error *err)
 
     n->privileged = probe_privileged();
     n->use_keyring = n->use_cgroup_ns = n->use_notify = n->use_userns_lock = true;
+    n->use_time_ns = access("/proc/self/ns/time", F_OK) == 0; /* Linux 5.6 */
     n->cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
     if (n->cpus < 1)
         n->cpus = 1;

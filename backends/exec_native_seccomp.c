@@ -137,6 +137,25 @@ static const struct seccomp_case seccomp_setsockopt[] = {
     {2, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_sockopts), SECCOMP_NO(EPERM)},
 };
 
+/* Pid 1 has the job's user and its own priority and CPUs to keep. */
+static const uint32_t seccomp_pid_one[] = {1}; /* also as its process group, and PRIO_PGRP */
+static const uint32_t seccomp_by_user[] = {2}; /* PRIO_USER */
+static const struct seccomp_case seccomp_setpriority[] = {
+    {0, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_by_user), SECCOMP_NO(EPERM)},
+    {1, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_pid_one), SECCOMP_NO(EPERM)},
+};
+static const struct seccomp_case seccomp_setaffinity[] = {
+    {0, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_pid_one), SECCOMP_NO(EPERM)},
+};
+
+/* MSG_OOB on local sockets has had holes, and nobody uses it: as on a kernel without it. */
+static const struct seccomp_case seccomp_flags_second[] = {
+    {2, SECCOMP_HAS, 1, NULL, 0, SECCOMP_NO(EOPNOTSUPP)},
+};
+static const struct seccomp_case seccomp_flags_third[] = {
+    {3, SECCOMP_HAS, 1, NULL, 0, SECCOMP_NO(EOPNOTSUPP)},
+};
+
 /* Flags that take pages from the host's pool of huge ones, which no memory limit counts. */
 static const struct seccomp_case seccomp_mmap[] = {
     {3, SECCOMP_HAS, 0x40000, NULL, 0, SECCOMP_NO(EPERM)}, /* MAP_HUGETLB */
@@ -239,11 +258,13 @@ static const struct seccomp_row seccomp_policy[] = {
      "rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend "
      "rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min "
      "sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval "
-     "sched_setaffinity sched_yield set_robust_list set_tid_address setfsgid setfsuid setgid "
-     "setgroups setpgid setpriority setregid setresgid setresuid setreuid setsid setuid "
+     "sched_yield set_robust_list set_tid_address setfsgid setfsuid setgid "
+     "setgroups setpgid setregid setresgid setresuid setreuid setsid setuid "
      "sigaltstack sysinfo tgkill tkill uname vfork wait4 waitid",
      SECCOMP_YES, SECCOMP_PLAIN},
     {"clone", SECCOMP_YES, SECCOMP_LIST(seccomp_clone)},
+    {"sched_setaffinity", SECCOMP_YES, SECCOMP_LIST(seccomp_setaffinity)},
+    {"setpriority", SECCOMP_YES, SECCOMP_LIST(seccomp_setpriority)},
     {"personality", SECCOMP_NO(EPERM), SECCOMP_LIST(seccomp_personality)},
     {"prctl", SECCOMP_NO(EPERM), SECCOMP_LIST(seccomp_prctl)},
     {"prlimit64", SECCOMP_YES, SECCOMP_LIST(seccomp_prlimit)},
@@ -251,9 +272,10 @@ static const struct seccomp_row seccomp_policy[] = {
 
     /* Sockets: which families exist is decided where sockets are made. */
     {"socket socketpair", SECCOMP_NO(EAFNOSUPPORT), SECCOMP_LIST(seccomp_socket)},
-    {"accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom recvmmsg "
-     "recvmsg sendmmsg sendmsg sendto shutdown",
-     SECCOMP_YES, SECCOMP_PLAIN},
+    {"accept accept4 bind connect getpeername getsockname getsockopt listen shutdown", SECCOMP_YES,
+     SECCOMP_PLAIN},
+    {"recvmsg sendmsg", SECCOMP_YES, SECCOMP_LIST(seccomp_flags_second)},
+    {"recvfrom recvmmsg sendmmsg sendto", SECCOMP_YES, SECCOMP_LIST(seccomp_flags_third)},
     {"setsockopt", SECCOMP_YES, SECCOMP_LIST(seccomp_setsockopt)},
 
     /* System V and POSIX IPC: in a namespace of the job's own. */

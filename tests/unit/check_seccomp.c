@@ -137,7 +137,7 @@ static enum wanted policy_of_number(int nr)
     case SYS_readv: case SYS_writev: case SYS_sched_yield: case SYS_mremap: case SYS_msync:
     case SYS_shmat: case SYS_shmctl: case SYS_dup: case SYS_nanosleep: case SYS_getitimer:
     case SYS_setitimer: case SYS_getpid: case SYS_sendfile: case SYS_connect: case SYS_accept:
-    case SYS_sendto: case SYS_recvfrom: case SYS_sendmsg: case SYS_recvmsg: case SYS_shutdown:
+    case SYS_shutdown:
     case SYS_bind: case SYS_listen: case SYS_getsockname: case SYS_getpeername:
     case SYS_getsockopt: case SYS_execve: case SYS_exit: case SYS_wait4: case SYS_kill:
     case SYS_uname: case SYS_semget: case SYS_semop: case SYS_semctl: case SYS_shmdt:
@@ -151,14 +151,14 @@ static enum wanted policy_of_number(int nr)
     case SYS_getresgid: case SYS_getpgid: case SYS_setfsuid: case SYS_setfsgid: case SYS_getsid:
     case SYS_capget: case SYS_rt_sigpending: case SYS_rt_sigtimedwait: case SYS_rt_sigqueueinfo:
     case SYS_rt_sigsuspend: case SYS_sigaltstack: case SYS_statfs: case SYS_fstatfs:
-    case SYS_getpriority: case SYS_setpriority: case SYS_sched_getparam:
+    case SYS_getpriority: case SYS_sched_getparam:
     case SYS_sched_getscheduler: case SYS_sched_get_priority_max:
     case SYS_sched_get_priority_min: case SYS_sched_rr_get_interval: case SYS_mlock:
     case SYS_munlock: case SYS_mlockall: case SYS_munlockall: case SYS_gettid:
     case SYS_readahead: case SYS_setxattr: case SYS_lsetxattr: case SYS_fsetxattr:
     case SYS_getxattr: case SYS_lgetxattr: case SYS_fgetxattr: case SYS_listxattr:
     case SYS_llistxattr: case SYS_flistxattr: case SYS_removexattr: case SYS_lremovexattr:
-    case SYS_fremovexattr: case SYS_tkill: case SYS_futex: case SYS_sched_setaffinity:
+    case SYS_fremovexattr: case SYS_tkill: case SYS_futex:
     case SYS_sched_getaffinity: case SYS_getdents64: case SYS_set_tid_address:
     case SYS_restart_syscall: case SYS_semtimedop: case SYS_timer_create: case SYS_timer_settime:
     case SYS_timer_gettime: case SYS_timer_getoverrun: case SYS_timer_delete:
@@ -173,7 +173,7 @@ static enum wanted policy_of_number(int nr)
     case SYS_epoll_pwait: case SYS_timerfd_create: case SYS_fallocate: case SYS_timerfd_settime:
     case SYS_timerfd_gettime: case SYS_accept4: case SYS_signalfd4: case SYS_eventfd2:
     case SYS_epoll_create1: case SYS_dup3: case SYS_pipe2: case SYS_preadv: case SYS_pwritev:
-    case SYS_rt_tgsigqueueinfo: case SYS_recvmmsg: case SYS_sendmmsg: case SYS_getcpu:
+    case SYS_rt_tgsigqueueinfo: case SYS_getcpu:
     case SYS_sched_getattr: case SYS_renameat2: case SYS_getrandom: case SYS_execveat:
     case SYS_membarrier: case SYS_mlock2: case SYS_copy_file_range: case SYS_pwritev2:
     case SYS_pkey_mprotect: case SYS_pkey_alloc: case SYS_pkey_free: case SYS_statx:
@@ -209,7 +209,7 @@ static enum wanted policy_of_number(int nr)
     case SYS_mmap: case SYS_memfd_create: case SYS_shmget: case SYS_madvise: case SYS_fadvise64:
     case SYS_preadv2: case SYS_ioctl: case SYS_fcntl: case SYS_prctl: case SYS_personality:
     case SYS_clone: case SYS_socket: case SYS_socketpair: case SYS_setsockopt: case SYS_setrlimit:
-    case SYS_prlimit64:
+    case SYS_sendto: case SYS_recvfrom: case SYS_sendmsg: case SYS_recvmsg: case SYS_setpriority: case SYS_sched_setaffinity: case SYS_recvmmsg: case SYS_sendmmsg: case SYS_prlimit64:
         return WANT_BY_ARGUMENTS;
 
     /* Said aloud, though it is what happens to all others: what must look as if it were not there. */
@@ -262,6 +262,18 @@ static uint32_t policy_of_arguments(const struct seccomp_data *d)
     for (i = 0; i < 6; i++)
         low[i] = (uint32_t)a[i];
     switch (d->nr) {
+    case SYS_recvmsg:
+    case SYS_sendmsg:
+        return allowed_unless(low[2] & MSG_OOB, EOPNOTSUPP);
+    case SYS_recvfrom:
+    case SYS_recvmmsg:
+    case SYS_sendmmsg:
+    case SYS_sendto:
+        return allowed_unless(low[3] & MSG_OOB, EOPNOTSUPP);
+    case SYS_setpriority:
+        return allowed_unless(low[0] == PRIO_USER || low[1] == 1, EPERM);
+    case SYS_sched_setaffinity:
+        return allowed_unless(low[0] == 1, EPERM);
     case SYS_mmap:
         return allowed_unless(low[3] & MAP_HUGETLB, EPERM);
     case SYS_memfd_create:
