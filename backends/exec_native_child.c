@@ -285,7 +285,7 @@ NATIVE_BARE static int child_add_rules(struct native_child *c)
 }
 
 /* File modes as usual, and signal dispositions as exec(2) leaves none ignored. */
-NATIVE_BARE static void child_forget_host(void)
+NATIVE_BARE static int child_forget_host(struct native_child *c)
 {
     volatile unsigned long action[8];
     size_t i;
@@ -297,6 +297,7 @@ NATIVE_BARE static void child_forget_host(void)
         if (i != SIGKILL && i != SIGSTOP)
             CHILD_TRY(NATIVE_STEP_SIGNALS,
                       NATIVE_SYS4(SYS_rt_sigaction, i, NATIVE_PTR(&action), 0, 8));
+    return 0;
 }
 
 /* Root read-only, names, working directory. */
@@ -313,8 +314,7 @@ NATIVE_BARE static int child_finish_root(struct native_child *c)
     CHILD_TRY(NATIVE_STEP_HOSTNAME, NATIVE_SYS2(SYS_sethostname, NATIVE_PTR("tako"), 4));
     CHILD_TRY(NATIVE_STEP_HOSTNAME, NATIVE_SYS2(SYS_setdomainname, NATIVE_PTR("tako"), 4));
     CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS1(SYS_chdir, NATIVE_PTR("/app")));
-    child_forget_host();
-    return 0;
+    return child_forget_host(c);
 }
 
 /* In a user namespace the capabilities would end at exec, because uid 1000 is not root there; the
@@ -357,8 +357,7 @@ NATIVE_BARE static int child_leave_bare(struct native_child *c)
     if (child_offer(c) < 0)
         return -1;
     CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS1(SYS_fchdir, c->app_fd));
-    child_forget_host();
-    return 0;
+    return child_forget_host(c);
 }
 
 NATIVE_BARE static int child_main(void *arg)
