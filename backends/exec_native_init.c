@@ -92,7 +92,7 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
     /* After setns, which fills the set; EINVAL above the last capability is the expected end. */
     for (i = 0; i < 64 && dropped >= 0; i++)
         dropped = NATIVE_SYS5(SYS_prctl, PR_CAPBSET_DROP, i, 0, 0, 0);
-    if (plan->bare && dropped == -EPERM)
+    if (plan->bare && !plan->set_ids && dropped == -EPERM)
         dropped = -EINVAL, i = 64; /* a user without capabilities: no_new_privs has to do */
     else if (dropped == -EINVAL)   /* the kernel must not know that capability */
         NATIVE_TRY(NATIVE_STEP_BOUNDING,
@@ -148,8 +148,8 @@ NATIVE_INLINE void native_init_guard(long init)
 }
 
 /* Bare: becomes the outer guard, in a domain of its own, and returns in its child, which is init,
- * in a domain inside that, with the guard's pid. Init is woken when the guard dies, which itself dies
- * with the host. */
+ * in a domain inside that, with the guard's pid. Init is woken when the guard dies, which itself
+ * dies with the host. */
 NATIVE_INLINE long native_init_confine(const struct native_init_plan *plan, int *step)
 {
     long got, guard;
