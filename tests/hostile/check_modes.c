@@ -588,8 +588,7 @@ static void rlimits_refused_body(void)
 {
     static const char *const parts[] = {"setting resource limits: Operation not permitted", NULL};
 
-    /* prlimit64 with a new value; its lower half is never 0 for what the plan points to */
-    host_refuse_call(SYS_prlimit64, 1, RLIMIT_NOFILE, EPERM);
+    host_refuse_call(SYS_prlimit64, 1, RLIMIT_MEMLOCK, EPERM);
     host_refused(TAKO_STRICT, NULL, parts);
     host_refused(TAKO_PERMISSIVE, NULL, parts);
 }
