@@ -1,4 +1,5 @@
 # Writes single bytes to stdout and stderr in turn. Must not keep the host busy nor fill its memory.
+# SPDX-License-Identifier: MIT
 import os
 
 while True:

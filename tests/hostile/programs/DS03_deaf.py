@@ -1,4 +1,5 @@
 # Never reads its stdin before the end. Nobody may wait for it to do so.
+# SPDX-License-Identifier: MIT
 import os
 
 open("/tmp/x", "w").write("x" * 100000)

@@ -1,4 +1,5 @@
 # Closes its standard streams and works on. Must be run to its own end.
+# SPDX-License-Identifier: MIT
 import os
 import time
 

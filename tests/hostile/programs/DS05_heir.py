@@ -1,4 +1,5 @@
 # Ends while a grandchild keeps stdout open. Its end must be told at once, and the grandchild go.
+# SPDX-License-Identifier: MIT
 import os
 import time
 

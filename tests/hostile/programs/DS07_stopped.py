@@ -1,4 +1,5 @@
 # Stops itself and its whole group. Must end in time.
+# SPDX-License-Identifier: MIT
 import os
 import signal
 

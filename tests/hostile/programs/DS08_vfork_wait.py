@@ -1,4 +1,5 @@
 # Waits in the kernel for a child that shares its memory and waits itself. Must end in time.
+# SPDX-License-Identifier: MIT
 import os
 
 os.mkfifo("/tmp/fifo")

@@ -1,4 +1,5 @@
 # Sends signals to everything it can name. Must reach nothing but its own processes.
+# SPDX-License-Identifier: MIT
 import ctypes
 import os
 import platform

@@ -1,4 +1,5 @@
 # Keeps dead children unburied. Must be refused at the limit of processes.
+# SPDX-License-Identifier: MIT
 import os
 
 count = 0

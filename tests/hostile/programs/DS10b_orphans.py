@@ -1,4 +1,5 @@
 # Leaves orphans that die at once, more than there may be processes. Somebody must bury them.
+# SPDX-License-Identifier: MIT
 import os
 import time
 

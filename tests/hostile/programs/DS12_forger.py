@@ -1,5 +1,6 @@
 # Forges messages about its own end on every descriptor there is, and passes descriptors to itself
 # until it has no more. Must be told as what the kernel saw: an exit with 3.
+# SPDX-License-Identifier: MIT
 import array
 import os
 import socket

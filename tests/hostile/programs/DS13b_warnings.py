@@ -1,4 +1,5 @@
 # Warns 20,000 times. What is kept of it must be bounded.
+# SPDX-License-Identifier: MIT
 import warnings
 
 warnings.simplefilter("always")

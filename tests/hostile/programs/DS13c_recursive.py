@@ -1,4 +1,5 @@
 # Dies of a recursion, with a traceback that is thousands of frames long. Must be told as that.
+# SPDX-License-Identifier: MIT
 import sys
 
 sys.setrecursionlimit(20000)

@@ -1,4 +1,5 @@
 # Forks for ever. Ends at the limit of processes and then of time; the whole tree goes.
+# SPDX-License-Identifier: MIT
 import os
 
 while True:

@@ -1,4 +1,5 @@
 # Starts threads until there are no more. Must be refused at the limit, and end as a plain error.
+# SPDX-License-Identifier: MIT
 import threading
 
 never = threading.Event()

@@ -1,4 +1,5 @@
 # A program that runs itself again and waits for it, and so on. Must stop at the limit of processes.
+# SPDX-License-Identifier: MIT
 import subprocess
 
 with open("/tmp/chain", "w") as f:

@@ -1,4 +1,5 @@
 # Leaks slowly. Must end at the limit of memory exactly as one that leaks fast.
+# SPDX-License-Identifier: MIT
 import time
 
 kept = []

@@ -1,4 +1,5 @@
 # A child takes all memory and the parent ends well. With a limit for the group all of it goes.
+# SPDX-License-Identifier: MIT
 import os
 
 if os.fork() == 0:

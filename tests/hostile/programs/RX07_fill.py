@@ -1,4 +1,5 @@
 # Fills every writable directory. Must meet the end of the room, or of memory: both are limits.
+# SPDX-License-Identifier: MIT
 import errno
 
 for name in ("/dev/shm", "/tmp", "/output"):

@@ -1,4 +1,5 @@
 # Fills /tmp alone, which is smaller than the memory. Must meet the end of the room, and go on.
+# SPDX-License-Identifier: MIT
 import errno
 
 written = 0

@@ -1,5 +1,6 @@
 # Maps 4 TiB and touches one byte in every 2 MiB: nearly all of its memory is page tables. Must end
 # at the limit of memory; where mappings themselves are limited, it gets none.
+# SPDX-License-Identifier: MIT
 import mmap
 
 SIZE = 4 << 40

@@ -1,4 +1,5 @@
 # Asks for memory that the host could not take back, and for huge pages. Must be refused.
+# SPDX-License-Identifier: MIT
 import ctypes
 import mmap
 

@@ -1,4 +1,5 @@
 # Makes a file of nearly 8 EiB where artifacts are taken from. Must be refused, or never be copied.
+# SPDX-License-Identifier: MIT
 import os
 
 f = os.open("/output/huge", os.O_CREAT | os.O_WRONLY)

@@ -1,4 +1,5 @@
 # Writes past the largest size of a file. Must be an error of the write (EFBIG), not a signal.
+# SPDX-License-Identifier: MIT
 import os
 
 f = os.open("/tmp/large", os.O_CREAT | os.O_WRONLY)

@@ -1,4 +1,5 @@
 # Makes a million empty files. Must be refused long before.
+# SPDX-License-Identifier: MIT
 import errno
 import os
 

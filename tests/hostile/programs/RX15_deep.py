@@ -1,5 +1,6 @@
 # Nests directories as deep as it goes where artifacts are taken from. Nothing of the host may
 # follow all the way down, and the tree must be gone afterwards.
+# SPDX-License-Identifier: MIT
 import os
 
 os.chdir("/output")

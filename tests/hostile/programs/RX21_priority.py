@@ -1,4 +1,5 @@
 # Asks to go before everybody else on this machine. Must be refused.
+# SPDX-License-Identifier: MIT
 import ctypes
 import os
 import platform

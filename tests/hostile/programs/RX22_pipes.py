@@ -1,4 +1,5 @@
 # Makes pipes as large as they get, and fills them. Must meet a limit before 256 MiB.
+# SPDX-License-Identifier: MIT
 import errno
 import fcntl
 import os

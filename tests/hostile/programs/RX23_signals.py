@@ -1,4 +1,5 @@
 # Queues real-time signals that it has blocked. Must be refused at a small number.
+# SPDX-License-Identifier: MIT
 import ctypes
 import os
 import signal

@@ -1,5 +1,6 @@
 # Makes shared memory, semaphores and message queues without end, and fills them. Must meet limits:
 # those of the kernel, or that of memory. All of it goes with the job.
+# SPDX-License-Identifier: MIT
 import ctypes
 
 libc = ctypes.CDLL(None)

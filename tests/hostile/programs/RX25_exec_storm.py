@@ -1,4 +1,5 @@
 # Starts one program after the other, for ever. Must end in time.
+# SPDX-License-Identifier: MIT
 import subprocess
 
 while True:

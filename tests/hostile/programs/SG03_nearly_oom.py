@@ -1,4 +1,5 @@
 # Uses nearly all its memory, then kills itself. Must be told as a signal, not as out of memory.
+# SPDX-License-Identifier: MIT
 import os
 import resource
 import signal

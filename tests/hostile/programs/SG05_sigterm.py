@@ -1,4 +1,5 @@
 # Sends itself SIGTERM, whose default action must work as in any process.
+# SPDX-License-Identifier: MIT
 import os
 import signal
 import time

@@ -1,4 +1,5 @@
 # Sends itself SIGALRM, whose default action must work as in any process.
+# SPDX-License-Identifier: MIT
 import os
 import signal
 import time

@@ -1,4 +1,5 @@
 # Handles the signal of the CPU limit and goes on, in every way there is. Must end at the limit.
+# SPDX-License-Identifier: MIT
 import resource
 import signal
 

@@ -1,4 +1,5 @@
 # Handles and blocks every signal it can, in several threads. Must end in time all the same.
+# SPDX-License-Identifier: MIT
 import signal
 import threading
 import time

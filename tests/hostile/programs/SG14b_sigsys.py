@@ -1,4 +1,5 @@
 # Sends itself the signal of a forbidden system call. Must be told as that signal, not a violation.
+# SPDX-License-Identifier: MIT
 import os
 import signal
 import time

@@ -1,5 +1,6 @@
 # Makes a system call of the 32-bit world, around every filter that looks at numbers only. Must be
 # told as a violation, or as SIGSEGV where the kernel has no such calls.
+# SPDX-License-Identifier: MIT
 import ctypes
 import mmap
 

@@ -1,4 +1,5 @@
 # Ends well while its child computes. The child must go at once, and its CPU time must be counted.
+# SPDX-License-Identifier: MIT
 import os
 import time
 

@@ -1,5 +1,6 @@
 # A storm of SIGSTOP and SIGCONT from its own child, with dead children thrown away unseen. Must be
 # told as the exit that it is.
+# SPDX-License-Identifier: MIT
 import os
 import signal
 
