@@ -366,7 +366,7 @@ START_TEST(a_clock_that_is_moved_changes_no_deadline)
     }
     ck_assert_msg(tako_start(t, &err) == TAKO_OK, "%s", err.message);
     for (i = 0; i < 2; i++) { /* one that ends in time, one that does not */
-        moved.shift_us = 0;
+        __atomic_store_n(&moved.shift_us, 0, __ATOMIC_RELAXED);
         ck_assert_int_eq(pthread_create(&thread, NULL, move_clock, &moved), 0);
         job.timeout_ms = i ? 400 : 20000;
         rec = sandbox_run_job(t, i ? "while True: pass" : "import time; time.sleep(0.4)", &job);
