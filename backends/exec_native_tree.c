@@ -12,7 +12,7 @@
 
 struct tree_process {
     long pid, parent;
-    int64_t ticks;
+    int64_t ticks, collected; /* its own and its dead children's; the latter alone */
     bool ours;
 };
 
@@ -31,7 +31,8 @@ static bool tree_read(const char *name, struct tree_process *p)
                &p->parent, &user, &system, &children_user, &children_system) != 5)
         return false;
     p->pid = strtol(name, NULL, 10);
-    p->ticks = (int64_t)(user + system) + children_user + children_system;
+    p->collected = children_user + children_system;
+    p->ticks = (int64_t)(user + system) + p->collected;
     p->ours = false;
     return true;
 }
@@ -73,7 +74,7 @@ int64_t native_tree_cpu_us(const tako_host *host, long pid)
     for (i = 0; i < count; i++)
         if (list[i].pid == pid) {
             list[i].ours = true;
-            ticks = list[i].ticks;
+            ticks = list[i].collected; /* what pid 1 itself does is not the job's */
         }
     while (ticks >= 0 && more) {
         more = false;
