@@ -3,9 +3,9 @@
  * cgroup that was delegated to it, and as one without.
  *
  * Each mode has one engine, in a process of its own, that lives from the first program to the last.
- * After each program, or two beside each other, that engine still runs jobs, and has no more descriptors, processes, mounts,
- * namespaces and cgroups than before; at the end of each table the interpreter and /etc are as they
- * were.
+ * After every few programs, which run beside each other, that engine still runs jobs, and has no
+ * more descriptors, processes, mounts, namespaces and cgroups than before; at the end of each table
+ * the interpreter and /etc are as they were.
  *
  * TAKO_TEST_SOURCE is the source tree, by default the working directory. TAKO_TEST_ONE_MODE=1 runs
  * one mode only, TAKO_TEST_PATIENCE=N gives every program N times its wall time, for slow machines.
@@ -31,6 +31,7 @@ static const char *const mode_name[MODES] = {"as root", "as a user with a delega
                                              "as a user without a cgroup"};
 
 #define CANARY_LEN 32
+#define WORKERS 4
 
 static struct catalogue catalogue;
 
@@ -189,42 +190,57 @@ static bool is_wanted(const struct catalogue_line *line, enum mode mode)
     return false;
 }
 
-/* Runs a line, beside `other` if there is one, and then looks at what is left. */
-static void run_lines(struct world *w, const struct catalogue_line *line,
-                      const struct catalogue_line *other)
-{
-    const struct catalogue_line *second = other ? other : line;
-    char names[60], text[400];
-    struct timespec from, to;
-    tako_id a, b;
-    bool has_a, has_b = false;
+/* Lines that run beside each other: at most as many jobs as there are workers. */
+struct batch {
+    const struct catalogue_line *line[WORKERS];
+    int n_lines, n_jobs;
+};
 
-    snprintf(names, sizeof(names), "%s%s%s", line->id, other ? " and " : "",
-             other ? other->id : "");
+static void run_batch(struct world *w, struct batch *batch)
+{
+    const struct catalogue_line *line;
+    bool has_a[WORKERS], has_b[WORKERS];
+    tako_id a[WORKERS], b[WORKERS];
+    struct timespec from, to;
+    char names[120] = "", text[400];
+    size_t len = 0;
+    int i;
+
+    if (batch->n_lines == 0)
+        return;
     clock_gettime(CLOCK_MONOTONIC, &from);
-    has_a = submit(w, line, "a", &a);
-    if (line->pair || other)
-        has_b = submit(w, second, other ? "a" : "b", &b);
-    if (has_a)
-        await(w, line, line->pair || line->sequel ? "a" : "", &a);
-    if (line->sequel)
-        has_b = submit(w, line, "b", &b);
-    if (has_b)
-        await(w, second, other ? "" : "b", &b);
+    for (i = 0; i < batch->n_lines; i++) {
+        line = batch->line[i];
+        len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "", line->id);
+        has_a[i] = submit(w, line, "a", &a[i]);
+        has_b[i] = line->pair && submit(w, line, "b", &b[i]);
+    }
+    for (i = 0; i < batch->n_lines; i++) {
+        line = batch->line[i];
+        if (has_a[i])
+            await(w, line, line->pair || line->sequel ? "a" : "", &a[i]);
+        if (line->sequel)
+            has_b[i] = submit(w, line, "b", &b[i]);
+    }
+    for (i = 0; i < batch->n_lines; i++)
+        if (has_b[i])
+            await(w, batch->line[i], "b", &b[i]);
     run_canary(w, names);
     if (!leaks_back(&w->base, text, sizeof(text)))
         catalogue_say(&w->text, "\n    %s: %s", names, text);
     clock_gettime(CLOCK_MONOTONIC, &to);
     if (getenv("TAKO_TEST_SHOW"))
-        fprintf(stderr, "%s: %s %lld ms\n", mode_name[w->mode], names,
+        fprintf(stderr, "%s: %s: %lld ms\n", mode_name[w->mode], names,
                 (long long)(to.tv_sec - from.tv_sec) * 1000 +
                     (to.tv_nsec - from.tv_nsec) / 1000000);
+    batch->n_lines = batch->n_jobs = 0;
 }
 
 static void run_family(struct world *w, int family)
 {
-    const struct catalogue_line *line, *alone = NULL; /* waits for another to run beside it */
-    int i;
+    struct batch batch = {{NULL}, 0, 0};
+    const struct catalogue_line *line;
+    int i, jobs;
 
     w->text.len = 0;
     w->text.text[0] = '\0';
@@ -232,17 +248,13 @@ static void run_family(struct world *w, int family)
         line = &catalogue.line[i];
         if (!is_wanted(line, w->mode))
             continue;
-        if (line->pair || line->sequel) {
-            run_lines(w, line, NULL);
-        } else if (alone) {
-            run_lines(w, alone, line);
-            alone = NULL;
-        } else {
-            alone = line;
-        }
+        jobs = line->pair ? 2 : 1;
+        if (batch.n_jobs + jobs > WORKERS)
+            run_batch(w, &batch);
+        batch.line[batch.n_lines++] = line;
+        batch.n_jobs += jobs;
     }
-    if (alone)
-        run_lines(w, alone, NULL);
+    run_batch(w, &batch);
     for (i = 0; i < KEPT_FILES; i++)
         if (file_sum(kept_files[i]) != w->sum[i])
             catalogue_say(&w->text, "\n    %s is not as it was", kept_files[i]);
@@ -281,14 +293,14 @@ static int note_limit(void *ctx, const tako_layer *layer)
 static void open_world(struct world *w)
 {
     tako_options opts = TAKO_OPTIONS_INIT;
-    tako_job job[2] = {TAKO_JOB_INIT, TAKO_JOB_INIT};
+    tako_job job[WORKERS];
     tako_record *rec;
     tako_error err;
-    tako_id id[2];
+    tako_id id[WORKERS];
     int i, j;
 
     plant_canary(w);
-    opts.workers = 2;
+    opts.workers = WORKERS;
     if (w->mode == DELEGATED)
         opts.cgroup = delegate_path;
     if (tako_open(&w->t, &opts, &err) != TAKO_OK) {
@@ -308,13 +320,16 @@ static void open_world(struct world *w)
         catalogue_say(&w->text, "the engine does not start: %s", err.message);
         return;
     }
-    job[0].code = job[1].code = "import time; time.sleep(0.05)";
-    for (i = 0; i < 5; i++) { /* two at a time, so that both workers have run some */
-        if (tako_submit_many(w->t, job, 2, id, &err) != TAKO_OK) {
+    for (i = 0; i < WORKERS; i++) {
+        job[i] = (tako_job)TAKO_JOB_INIT;
+        job[i].code = "import time; time.sleep(0.1)";
+    }
+    for (i = 0; i < 4; i++) { /* so many at a time that every worker has run some */
+        if (tako_submit_many(w->t, job, WORKERS, id, &err) != TAKO_OK) {
             catalogue_say(&w->text, "no job is accepted: %s", err.message);
             return;
         }
-        for (j = 0; j < 2; j++) {
+        for (j = 0; j < WORKERS; j++) {
             rec = NULL;
             if (tako_wait(w->t, id[j].text, 30000, &rec, &err) != TAKO_OK ||
                 tako_record_status(rec) != TAKO_SUCCEEDED)
