@@ -428,7 +428,7 @@ class Docker(Tool):
         """None, or why there is no docker here."""
         missing = [name for name in ("dockerd", "docker") if not shutil.which(name)]
         if missing:
-            return "%s is not installed" % " and ".join(missing)
+            return "not installed: %s" % ", ".join(missing)
         os.mkdir(self.dir)
         with open(self.dir + "/log", "wb") as log:
             self.daemon = subprocess.Popen(  # pylint: disable=consider-using-with
