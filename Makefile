@@ -24,6 +24,11 @@ N ?=
 SEED ?=
 MODE ?=
 
+# As many at once as there are processors, unless told otherwise.
+ifeq (,$(filter -j% --jobs%,$(MAKEFLAGS)))
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 # ---- ours ---------------------------------------------------------------------------------------
 
 .DEFAULT_GOAL := all

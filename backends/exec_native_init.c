@@ -115,6 +115,20 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
     return 0;
 }
 
+/* A process of ours that stays: drops everything, dies with its parent, is not to be looked into. */
+NATIVE_INLINE long native_init_humble(const struct native_init_plan *plan, int *step)
+{
+    long got = native_init_drop(plan, step);
+
+    if (got < 0)
+        return got;
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK,
+               NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
+    /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
+    NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
+    return 0;
+}
+
 /* Bare: puts this process into a Landlock domain of its own, from which no signal leads outside,
  * and proves it on `outside`, a process that could be reached before. */
 NATIVE_INLINE long native_init_scope(const struct native_init_plan *plan, long outside, int *step)
@@ -156,14 +170,10 @@ NATIVE_INLINE long native_init_confine(const struct native_init_plan *plan, int 
 
     got = native_init_scope(plan, plan->host_pid, step);
     if (got >= 0)
-        got = native_init_drop(plan, step);
+        got = native_init_humble(plan, step);
     if (got < 0)
         return got;
     *step = NATIVE_STEP_INIT_FORK;
-    NATIVE_TRY(NATIVE_STEP_INIT_FORK,
-               NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
-    /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
-    NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
     got = native_sys(SYS_clone, NATIVE_SIGCHLD, 0, 0, 0, 0, 0);
     if (got > 0)
         native_init_guard(got);
@@ -374,13 +384,9 @@ NATIVE_INLINE long native_init_settle(const struct native_init_plan *plan, const
     long i;
 
     if (!plan->bare) { /* else it is done */
-        i = native_init_drop(plan, step);
+        i = native_init_humble(plan, step);
         if (i < 0)
             return i;
-        NATIVE_TRY(NATIVE_STEP_INIT_FORK,
-                   NATIVE_SYS5(SYS_prctl, PR_SET_PDEATHSIG, NATIVE_SIGKILL, 0, 0, 0));
-        /* Again: the change of user has set it to what sysctl fs.suid_dumpable says. */
-        NATIVE_TRY(NATIVE_STEP_INIT_FORK, NATIVE_SYS5(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0));
     }
     NATIVE_SYS1(SYS_close, plan->stdout_fd);
     NATIVE_SYS1(SYS_close, plan->stderr_fd);

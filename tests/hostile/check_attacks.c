@@ -2,6 +2,7 @@
  * timers, priorities, a seccomp filter of their own), jobs that leave something behind, and ends
  * that race with cancels and deadlines.
  * SPDX-License-Identifier: MIT */
+#include "../support/leaks.h"
 #include "../support/sandbox.h"
 
 #include <dirent.h>
@@ -59,60 +60,17 @@ static bool attack_possible(void)
     return status == 0;
 }
 
-static int attack_children(pid_t *first)
-{
-    struct dirent *entry;
-    DIR *proc = opendir("/proc");
-    char path[300], text[512], *at;
-    int count = 0, parent;
-    size_t len;
-    FILE *f;
-
-    ck_assert_ptr_nonnull(proc);
-    while ((entry = readdir(proc)) != NULL) {
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
-            continue;
-        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-        f = fopen(path, "re");
-        if (!f)
-            continue;
-        len = fread(text, 1, sizeof(text) - 1, f);
-        fclose(f);
-        text[len] = '\0';
-        at = strrchr(text, ')');
-        if (at && sscanf(at, ") %*c %d", &parent) == 1 && parent == getpid()) {
-            count++;
-            if (first)
-                *first = (pid_t)atoi(entry->d_name);
-        }
-    }
-    closedir(proc);
-    return count;
-}
-
-static int attack_descriptors(void)
-{
-    DIR *list = opendir("/proc/self/fd");
-    int count = 0;
-
-    ck_assert_ptr_nonnull(list);
-    while (readdir(list))
-        count++;
-    closedir(list);
-    return count;
-}
-
 /* ---- the host is struck ---------------------------------------------------------------------- */
 
 static void attack_kill_init(void *ctx, const char *id, int stream, const void *data, size_t len)
 {
-    pid_t init = 0;
+    int init = 0;
 
     (void)id;
     (void)stream;
     (void)data;
     (void)len;
-    ck_assert_int_eq(attack_children(&init), 1);
+    ck_assert_int_eq(leaks_children(&init), 1);
     ck_assert_int_eq(kill(init, SIGKILL), 0);
     attack_sleep_ms(*(const long *)ctx);
 }
@@ -525,7 +483,7 @@ static void races_body(void)
     job.code = "x";
     for (i = 0; i < 120; i++) {
         if (i == 10)
-            descriptors = attack_descriptors();
+            descriptors = leaks_entries("/proc/self/fd");
         rec = NULL;
         job.timeout_ms = i % 2 ? 1 + rand_r(&seed) % 6 : 20000;
         c.after_us = rand_r(&seed) % 12000;
@@ -544,10 +502,10 @@ static void races_body(void)
                       tako_verdict_name(verdict), tako_record_error_message(rec));
         tako_record_free(rec);
     }
-    before = attack_descriptors();
+    before = leaks_entries("/proc/self/fd");
     /* A few sandboxes' parts may be ready ahead now that were not then; a leak would be of 110. */
     ck_assert_msg(before <= descriptors + 30, "%d descriptors, then %d", descriptors, before);
-    ck_assert_int_eq(attack_children(NULL), 0);
+    ck_assert_int_eq(leaks_children(NULL), 0);
     tako_close(c.t);
 }
 START_TEST(ends_race_with_cancels_and_deadlines_as_root)

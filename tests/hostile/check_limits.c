@@ -1,9 +1,9 @@
 /* check_limits.c - limits beyond wall time, and what a record tells of them: CPU time of a whole tree,
  * output that kills, memory of the job against memory of the host, forbidden calls, and the facts that
  * stand beside a verdict. SPDX-License-Identifier: MIT */
+#include "../support/leaks.h"
 #include "../support/sandbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -392,33 +392,6 @@ START_TEST(locks_on_shared_files_are_not_seen_by_others_as_user)
 }
 END_TEST
 
-static pid_t limits_child(void)
-{
-    struct dirent *entry;
-    char path[300], text[512], *at;
-    DIR *proc = opendir("/proc");
-    pid_t found = 0;
-    ssize_t len;
-    int fd, parent;
-
-    while (proc && !found && (entry = readdir(proc)) != NULL) {
-        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-        if (fd >= 0)
-            close(fd);
-        if (len <= 0)
-            continue;
-        text[len] = '\0';
-        at = strrchr(text, ')');
-        if (at && sscanf(at, ") %*c %d", &parent) == 1 && parent == getpid())
-            found = (pid_t)atoi(entry->d_name);
-    }
-    if (proc)
-        closedir(proc);
-    return found;
-}
-
 struct limits_nested {
     int left; /* what max_user_namespaces was inside; -1 = not looked */
 };
@@ -428,7 +401,7 @@ static void limits_look(void *ctx, const char *id, int stream, const void *data,
 {
     struct limits_nested *n = ctx;
     char path[64], text[32] = "";
-    int fd, pipe_fd[2];
+    int fd, pipe_fd[2], init = 0;
     ssize_t got;
     pid_t pid;
 
@@ -436,7 +409,8 @@ static void limits_look(void *ctx, const char *id, int stream, const void *data,
     (void)stream;
     (void)data;
     (void)len;
-    snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)limits_child());
+    ck_assert_int_eq(leaks_children(&init), 1);
+    snprintf(path, sizeof(path), "/proc/%d/ns/user", init);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     ck_assert_msg(fd >= 0 && pipe(pipe_fd) == 0, "%s", path);
     pid = fork();

@@ -70,17 +70,15 @@ LEAKS_UNUSED static int leaks_lines(const char *path)
 
 /* ---- processes ---- */
 
-/* All descendants of this process, as far as the chain of parents shows; returns their number. */
-LEAKS_UNUSED static int leaks_descendants(int *out, int max)
+/* Every process in sight with its parent; returns their number. */
+LEAKS_UNUSED static int leaks_processes(int pid[LEAKS_PIDS], int parent[LEAKS_PIDS])
 {
-    static int pid[LEAKS_PIDS], parent[LEAKS_PIDS];
     char path[64], text[512], *at;
-    int n = 0, found = 0, i, j;
     struct dirent *entry;
     DIR *proc = opendir("/proc");
     size_t len;
+    int n = 0;
     FILE *f;
-    bool more;
 
     while (proc && (entry = readdir(proc)) != NULL && n < LEAKS_PIDS) {
         if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
@@ -98,6 +96,31 @@ LEAKS_UNUSED static int leaks_descendants(int *out, int max)
     }
     if (proc)
         closedir(proc);
+    return n;
+}
+
+/* How many children this process has; `first` (or NULL) gets one of them. */
+LEAKS_UNUSED static int leaks_children(int *first)
+{
+    static int pid[LEAKS_PIDS], parent[LEAKS_PIDS];
+    int n = leaks_processes(pid, parent), count = 0, i;
+
+    for (i = 0; i < n; i++)
+        if (parent[i] == (int)getpid()) {
+            count++;
+            if (first)
+                *first = pid[i];
+        }
+    return count;
+}
+
+/* All descendants of this process, as far as the chain of parents shows; returns their number. */
+LEAKS_UNUSED static int leaks_descendants(int *out, int max)
+{
+    static int pid[LEAKS_PIDS], parent[LEAKS_PIDS];
+    int n = leaks_processes(pid, parent), found = 0, i, j;
+    bool more;
+
     for (more = true; more;) {
         more = false;
         for (i = 0; i < n; i++) {
@@ -131,7 +154,8 @@ LEAKS_UNUSED static int leaks_add_inode(ino_t *seen, int count, int max, ino_t i
 
 LEAKS_UNUSED static int leaks_namespaces(const int *pids, int n_pids)
 {
-    static const char *const kinds[] = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"};
+    static const char *const kinds[] = {"user", "mnt", "pid",    "net",
+                                        "ipc",  "uts", "cgroup", "time"};
     ino_t seen[1024];
     char path[600], link[64];
     struct dirent *entry;
