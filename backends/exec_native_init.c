@@ -115,7 +115,8 @@ NATIVE_INLINE long native_init_drop(const struct native_init_plan *plan, int *st
     return 0;
 }
 
-/* A process of ours that stays: drops everything, dies with its parent, is not to be looked into. */
+/* A process of ours that stays: drops everything, dies with its parent, is not to be looked
+ * into. */
 NATIVE_INLINE long native_init_humble(const struct native_init_plan *plan, int *step)
 {
     long got = native_init_drop(plan, step);
