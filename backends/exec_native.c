@@ -22,7 +22,7 @@
 #define RUN_READ_SIZE 65536
 #define RUN_SETUP_LIMIT_US 20000000 /* from the clone to the program's start */
 #define RUN_KILL_LIMIT_US 1000000   /* for init to kill and count, before it is killed itself */
-#define RUN_REST_US 250             /* between two reads of a flood */
+#define RUN_REST_US 250             /* between two reads of a flood; of a thin one longer */
 #define RUN_X32_BIT 0x40000000      /* __X32_SYSCALL_BIT */
 #define RUN_CPU_STEP_US 1000        /* between two looks at the CPU time, at least */
 
@@ -252,7 +252,8 @@ static bool run_read_stream(struct run *r, int stream, int *fd)
         /* What no record keeps is only counted: a flood is let come in gulps, so that it does not
          * cost its neighbours a CPU. */
         if (r->seen[stream - 1] > TAKO_OUTPUT_CAP)
-            r->rest_us = tako__mono_us() + RUN_REST_US;
+            r->rest_us = tako__mono_us() +
+                         (got < RUN_READ_SIZE / 4 ? 4 * RUN_REST_US : RUN_REST_US);
         return true;
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR))

@@ -189,8 +189,7 @@ static int view_add_dir(struct native_view *v, const tako_host *host, const char
 static int view_add_host(struct native_view *v, const tako_host *host)
 {
     static const char *const tops[] = {"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"};
-    static const char *const etc_files[] = {"alternatives", "ld.so.cache", "ld.so.conf",
-                                            "ld.so.conf.d", "localtime",   "mime.types"};
+    static const char *const etc_files[] = {"alternatives", "ld.so.cache", "localtime"};
     static const char *const certificates[] = {"ssl/certs", "ssl/openssl.cnf", "pki/tls/certs"};
     char dst[64];
     size_t i;
