@@ -227,6 +227,33 @@ typedef void tako_event_fn(void *ctx, const tako_event *event);
  * or 2 (stderr). Called from the worker's thread; must not call Tako. */
 typedef void tako_output_fn(void *ctx, const char *id, int stream, const void *data, size_t len);
 
+/* What one engine grants. Start from TAKO_LIMITS_INIT; every member has bounds, given in brackets. */
+typedef struct tako_limits {
+    size_t size;
+    int64_t code_bytes;           /* of a job's code [1024-10485760] INIT: 102400 */
+    int64_t input_bytes;          /* of its input JSON [1024-104857600] INIT: 1048576 */
+    int64_t stdout_bytes;         /* kept of stdout [1024-104857600] INIT: 65536 */
+    int64_t stderr_bytes;         /* and of stderr, the same */
+    int64_t artifact_bytes;       /* of one artifact [1024-1073741824] INIT: 10485760 */
+    int64_t artifacts_bytes;      /* of all of one job [1024-10737418240] INIT: 52428800 */
+    int64_t default_timeout_ms;   /* of jobs and types that name none [1-max] INIT: 30000 */
+    int64_t max_timeout_ms;       /* the most that may be asked [1-86400000] INIT: 86400000 */
+    int64_t default_startup_ms;   /* the same two for making a job's environment */
+    int64_t max_startup_ms;       /* [1000-1800000] INIT: 120000 and 600000 */
+    int pids;                     /* processes and threads of one job [10-8192] INIT: 100 */
+    int nproc_soft, nproc_hard;   /* RLIMIT_NPROC behind it [10-8192] INIT: 100 */
+    int nofile_soft, nofile_hard; /* RLIMIT_NOFILE [64-65536] INIT: 256 */
+    int64_t file_bytes;           /* RLIMIT_FSIZE [1048576-1073741824] INIT: 104857600 */
+    int64_t tmp_bytes;            /* of /tmp, /output and /dev/shm, each [10485760-2147483648]
+                                   INIT: 104857600 */
+} tako_limits;
+
+#define TAKO_LIMITS_INIT                                                                         \
+    {                                                                                            \
+        sizeof(tako_limits), 102400, 1048576, 65536, 65536, 10485760, 52428800, 30000, 86400000, \
+            120000, 600000, 100, 100, 100, 256, 256, 104857600, 104857600                        \
+    }
+
 typedef struct tako_options {
     size_t size;
     const char *store;       /* "sqlite:PATH" or "sqlite::memory:"; NULL = "sqlite::memory:". The
@@ -256,12 +283,28 @@ typedef struct tako_options {
     void *event_ctx;
     tako_output_fn *on_output;
     void *output_ctx;
+    const tako_limits *limits;  /* NULL = TAKO_LIMITS_INIT; copied */
+    int64_t record_ttl_ms;      /* ended jobs are removed, with content nobody else refers to, when
+                                  they were submitted longer ago than this; 0 = never, else at
+                                  least 60000. INIT: 30 days */
+    int64_t dead_ttl_ms;        /* the same for dead letters. INIT: 30 days */
+    const char *data_dir;       /* absolute path of a directory, made when missing, in which the
+                                  environments of requirements are kept; NULL = none: jobs with
+                                  requirements are refused */
+    int allow_requirements;     /* 1: jobs may name requirements; 0: only job types may */
+    const char *index_url;      /* package index for installing; NULL = the installer's own */
+    const char *proxy_url;      /* HTTP proxy for installing; NULL = none */
+    const char *wheel_dir;      /* absolute path of a directory of wheels: then they are the only
+                                  source and nothing is asked of the network; NULL = none */
+    int64_t environment_ttl_ms; /* environments unused for so long are removed; 0 = never, else at
+                                  least 60000. INIT: 30 days */
 } tako_options;
 
-#define TAKO_OPTIONS_INIT                                                                \
-    {                                                                                    \
-        sizeof(tako_options), NULL, 4, 0, TAKO_STRICT, NULL, NULL, NULL, 15000, 3, NULL, \
-            {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL, NULL, NULL               \
+#define TAKO_OPTIONS_INIT                                                                     \
+    {                                                                                         \
+        sizeof(tako_options), NULL, 4, 0, TAKO_STRICT, NULL, NULL, NULL, 15000, 3, NULL,      \
+            {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 2592000000, \
+            2592000000, NULL, 0, NULL, NULL, NULL, 2592000000                                 \
     }
 
 /* Opens the store (creating or migrating it) and takes back jobs of dead nodes of this
@@ -312,6 +355,7 @@ TAKO_API void tako_close(tako *t);
 #define TAKO_ARTIFACTS_MAX 52428800  /* bytes of all artifacts of one job */
 #define TAKO_ARTIFACT_COUNT_MAX 256  /* artifacts of one job */
 #define TAKO_SUBMIT_MANY_MAX 10000   /* jobs in one tako_submit_many */
+#define TAKO_REQUIREMENTS_MAX 50     /* of one job, with those of its type */
 
 /* A file placed at /input/NAME. The name has 1-255 bytes of UTF-8, no '/' or '\', no control
  * characters, does not begin with '.', and is not data.json or _requirements.txt. */
@@ -323,8 +367,9 @@ typedef struct tako_file {
 
 typedef struct tako_job {
     size_t size;
-    const char *type;       /* 1-64 of [A-Za-z0-9_-]; NULL = "default": Python in the native
-                               sandbox. Other names are handlers */
+    const char *type;       /* a job type's name, 1-64 of [A-Za-z0-9_-]; NULL = "default": Python
+                               in the native sandbox. "NAME@latest", "NAME@TAG" and
+                               "NAME@sha256:HEX" (at least 12 digits) name one of its versions */
     const char *code;       /* UTF-8 without NUL, 1-TAKO_CODE_MAX bytes, not blank. Needed
                                for sandboxed types, must be NULL for handlers */
     size_t code_len;        /* 0 = strlen(code) */
@@ -348,11 +393,32 @@ typedef struct tako_job {
                                    or to stderr, 1-INT64_MAX; 0 = never: output beyond
                                    TAKO_OUTPUT_CAP is counted and dropped. Without effect on
                                    handlers */
+    const char *idempotency_key; /* 8-255 of [A-Za-z0-9_-], or NULL. A second submit with the same
+                                   key and the same content gives the first job's id, whatever has
+                                   become of that job, and runs nothing; with other content it is
+                                   refused with TAKO_ECONFLICT. A key lives as long as its job's
+                                   record (see record_ttl_ms) */
+    int max_attempts;            /* 1-100: how often it is run when it fails by itself; 0 = as its
+                                   job type says, else 1. Timeouts and cancels are never retried
+                                   unless `retry_on` names them */
+    const char *retry_on;        /* error types separated by commas that are worth another attempt;
+                                   NULL = as its job type says, else all but timeouts, cancels and
+                                   out of memory */
+    int64_t retry_delay_ms;      /* before the second attempt, doubled before each further one up to
+                                   30 s, give or take 10 %; 100-60000; 0 = as its type says, else
+                                   1000 */
+    int64_t startup_timeout_ms; /* for making its environment, 1000 to limits.max_startup_ms; 0 = as
+                                   its job type says */
+    const char *const *requirements; /* packages beyond those of its type, at most
+                                   TAKO_REQUIREMENTS_MAX with them, or NULL; see
+                                   allow_requirements */
+    size_t n_requirements;
 } tako_job;
 
-#define TAKO_JOB_INIT                                                                   \
-    {                                                                                   \
-        sizeof(tako_job), NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0 \
+#define TAKO_JOB_INIT                                                                             \
+    {                                                                                             \
+        sizeof(tako_job), NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, NULL, 0, \
+            NULL, 0, 0, NULL, 0                                                                   \
     }
 
 /* Puts a job into the queue and returns once it is committed: with a file store it then
@@ -388,18 +454,19 @@ TAKO_API int tako_cancel(tako *t, const char *id, tako_error *err);
 
 typedef struct tako_filter {
     size_t size;
-    unsigned statuses; /* bit set of TAKO_STATUS_BIT(status); 0 = all */
-    const char *type;  /* exact name, or NULL */
-    int64_t since_us;  /* created at or after, Unix microseconds; 0 = all */
-    int64_t before_us; /* created before; 0 = all */
-    const char *after; /* cursor: the id of the last record of the previous page, or NULL */
-    int limit;         /* 1-1000; 0 = 100 */
+    unsigned statuses;  /* bit set of TAKO_STATUS_BIT(status); 0 = all */
+    const char *type;   /* exact name, or NULL */
+    int64_t since_us;   /* created at or after, Unix microseconds; 0 = all */
+    int64_t before_us;  /* created before; 0 = all */
+    const char *after;  /* cursor: the id of the last record of the previous page, or NULL */
+    int limit;          /* 1-1000; 0 = 100 */
+    const char *parent; /* only reruns and forks of this job, or NULL */
 } tako_filter;
 
 #define TAKO_STATUS_BIT(status) (1u << (unsigned)(status))
-#define TAKO_FILTER_INIT                            \
-    {                                               \
-        sizeof(tako_filter), 0, NULL, 0, 0, NULL, 0 \
+#define TAKO_FILTER_INIT                                  \
+    {                                                     \
+        sizeof(tako_filter), 0, NULL, 0, 0, NULL, 0, NULL \
     }
 
 /* Called for each record, newest first; the record is lent for the call. Non-zero stops the
@@ -410,6 +477,160 @@ typedef int tako_each_fn(void *ctx, const tako_record *rec);
  * `f` NULL = the newest 100. Errors: EINVAL, ENOTFOUND (the cursor's record is gone), ESTORE. */
 TAKO_API int tako_list(tako *t, const tako_filter *f, tako_each_fn *each, void *ctx,
                        tako_error *err);
+
+/* Runs the same code with the same input and files again, as a new job whose parent is `id`. Its
+ * type and version, limits and requirements are those of the parent unless `changes` (or NULL) sets
+ * them; code, input and files of `changes` must be unset. The parent must be terminal.
+ * Errors: those of tako_submit; ENOTFOUND (no such job), ESTATE (it has not ended). */
+TAKO_API int tako_rerun(tako *t, const char *id, const tako_job *changes, tako_id *out,
+                        tako_error *err);
+
+/* The same with other code, which `changes` must have. The parent may be in any state. */
+TAKO_API int tako_fork(tako *t, const char *id, const tako_job *changes, tako_id *out,
+                       tako_error *err);
+
+/* One move of a job. */
+typedef struct tako_transition {
+    size_t size;
+    tako_status status; /* what it became */
+    int64_t at_us;
+    int attempt;       /* that began or ended then; 0 before the first */
+    const char *node;  /* or "" */
+    const char *cause; /* why, when it went back to the queue or did not succeed, else "" */
+} tako_transition;
+typedef int tako_transition_fn(void *ctx, const tako_transition *move);
+
+/* All moves of a job in order, from its submission on. Non-zero stops and is returned.
+ * Errors: EINVAL, ENOTFOUND, ESTORE. */
+TAKO_API int tako_history(tako *t, const char *id, tako_transition_fn *each, void *ctx,
+                          tako_error *err);
+
+/* ---- dead letters ----------------------------------------------------------------------- */
+
+/* A job that Tako gave up: it was running at max_deaths node deaths, could not be started for
+ * reasons of Tako's own, or used up its max_attempts when those were more than one. The job's record
+ * stays as long as its dead letter does. Nothing secret is in it. */
+typedef struct tako_dead {
+    size_t size;
+    int64_t id;
+    const char *job_id;
+    const char *type;       /* of the job */
+    const char *error_type; /* why it is dead */
+    const char *error_message;
+    int retry_count; /* how often a dead letter of this job's line was retried already */
+    int64_t created_us;
+    const char *client_ip;      /* or NULL */
+    const char *correlation_id; /* or NULL */
+    const char *summary;        /* JSON object: job_type, hashes and sizes, limits; no content */
+} tako_dead;
+typedef int tako_dead_fn(void *ctx, const tako_dead *dead);
+
+typedef struct tako_dead_filter {
+    size_t size;
+    const char *error_type; /* exact, or NULL */
+    int64_t before;         /* cursor: only ids below this one; 0 = all */
+    int limit;              /* 1-1000; 0 = 100 */
+} tako_dead_filter;
+#define TAKO_DEAD_FILTER_INIT                \
+    {                                        \
+        sizeof(tako_dead_filter), NULL, 0, 0 \
+    }
+
+/* Newest first. `f` NULL = the newest 100. Non-zero stops and is returned. */
+TAKO_API int tako_dead_list(tako *t, const tako_dead_filter *f, tako_dead_fn *each, void *ctx,
+                            tako_error *err);
+typedef int tako_dead_count_fn(void *ctx, const char *error_type, int64_t count);
+/* Error types with their numbers of dead letters, most frequent first. */
+TAKO_API int tako_dead_stats(tako *t, tako_dead_count_fn *each, void *ctx, tako_error *err);
+/* Errors: ENOTFOUND. The job's record stays. */
+TAKO_API int tako_dead_remove(tako *t, int64_t id, tako_error *err);
+/* Reruns the job and removes its dead letter, both or neither. Errors: those of tako_rerun. */
+TAKO_API int tako_dead_retry(tako *t, int64_t id, tako_id *out, tako_error *err);
+
+/* ---- retention --------------------------------------------------------------------------- */
+
+/* Removes at most `limit` (1-1000) ended jobs that are older than record_ttl_ms, and as many dead
+ * letters older than dead_ttl_ms. The engine does this by itself, hourly and in small steps.
+ * Returns how many it removed. Errors: EINVAL, ESTATE (from a handler or event), ESTORE. */
+TAKO_API int tako_purge(tako *t, int limit, tako_error *err);
+
+/* ---- job types --------------------------------------------------------------------------- */
+
+typedef struct tako_pair {
+    const char *name, *value;
+} tako_pair;
+
+/* A named way to run jobs. All strings and arrays are copied. 0 and NULL mean the default. */
+typedef struct tako_job_type {
+    size_t size;
+    const char *name;                /* 1-64 of [A-Za-z0-9_-], at least one letter or digit */
+    const char *const *requirements; /* pip requirements, "numpy>=1.20" */
+    size_t n_requirements;
+    const char
+        *python_version; /* "3.8"-"3.19": then /usr/bin/python3.N of the root is what runs; NULL
+                                   = the engine's interpreter, and "3.11" in its digest */
+    const char *const *shared_code; /* absolute paths of files and directories that its jobs see,
+                                   read-only, in /app/shared_code, where Python finds modules */
+    size_t n_shared_code;
+    const tako_pair *environment; /* variables of its jobs; a job can read them: no secrets */
+    size_t n_environment;
+    int64_t memory_bytes;       /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = 512 MiB */
+    int cpu_percent;            /* of one CPU, 10-1600; 0 = 100 */
+    int64_t timeout_ms;         /* 0 = limits.default_timeout_ms */
+    int64_t startup_timeout_ms; /* 0 = limits.default_startup_ms */
+    int64_t cpu_timeout_ms;     /* 0 = none */
+    int network;                /* 1: its jobs see the host's network; 0: none at all */
+    int max_attempts;           /* 0 = 1; see tako_job, as for the next two */
+    const char *retry_on;
+    int64_t retry_delay_ms;
+    const char *const *command;    /* argv, NULL-terminated, its first an absolute path in the root;
+                                   the code is in /code/FILE_NAME. NULL = the interpreter, "-u" and
+                                   that path */
+    const char *file_name;         /* of the code; NULL = "main.py" */
+    const tako_pair *secret_files; /* name and absolute path of a file on the host, read when a job
+                                   starts, which it finds in /run/secrets/NAME; kept nowhere */
+    size_t n_secret_files;
+} tako_job_type;
+#define TAKO_JOB_TYPE_INIT                                                                       \
+    {                                                                                            \
+        sizeof(tako_job_type), NULL, NULL, 0, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, NULL, \
+            0, NULL, NULL, NULL, 0                                                               \
+    }
+
+/* One version of a job type: what makes its jobs behave as they do. */
+typedef struct tako_version_info {
+    size_t size;
+    const char *type;
+    const char *tag;    /* given by tako_build, or "" */
+    const char *digest; /* 64 hex */
+    int64_t built_us;
+    const char *built_by;          /* "config" (defined), "manual" (tako_build) */
+    const char *requirements_hash; /* 64 hex, of the sorted requirements */
+    const char *definition;        /* the type as a JSON object */
+    size_t definition_len;
+} tako_version_info;
+typedef int tako_version_fn(void *ctx, const tako_version_info *version);
+
+/* Defines a sandboxed job type, or changes one: its newest version is what later submits get, and
+ * jobs that wait keep the version they were submitted with. "default", "data-processing" (pandas,
+ * numpy) and "ml-inference" (numpy, scikit-learn) are defined by tako_open.
+ * Errors: EINVAL (says which member and why), ECONFLICT (a handler has that name), ESTATE
+ * (stopped), ESTORE, ENOMEM. */
+TAKO_API int tako_define_type(tako *t, const tako_job_type *type, tako_error *err);
+/* The newest version of each defined type, in order of definition; or of `name` only. */
+TAKO_API int tako_types(tako *t, const char *name, tako_version_fn *each, void *ctx,
+                        tako_error *err);
+/* All versions of a type in the store, newest first; NULL = of all types. */
+TAKO_API int tako_versions(tako *t, const char *name, tako_version_fn *each, void *ctx,
+                           tako_error *err);
+/* Lines of the installer, as they come; from the calling thread. */
+typedef void tako_build_fn(void *ctx, const char *line);
+/* Makes the environment of a type's newest version now, so that no job waits for it, and records the
+ * version with `tag` (1-64 of [A-Za-z0-9_.-], not "latest"; or NULL). `progress` may be NULL.
+ * Errors: ENOTFOUND, EINVAL, EEXEC (the installer failed; the message has its last line),
+ * ETIMEDOUT (startup_timeout), EUNSUPPORTED (no data_dir). */
+TAKO_API int tako_build(tako *t, const char *name, const char *tag, tako_build_fn *progress,
+                        void *ctx, tako_error *err);
 
 /* ---- records -------------------------------------------------------------------------- */
 
@@ -462,15 +683,30 @@ TAKO_API const char *tako_record_isolation(const tako_record *rec);
 TAKO_API const char *tako_record_correlation_id(const tako_record *rec); /* or NULL */
 TAKO_API const char *tako_record_client_ip(const tako_record *rec);      /* or NULL */
 TAKO_API const char *tako_record_code_hash(const tako_record *rec);      /* 64 hex, or NULL */
-TAKO_API const char *tako_record_input_hash(const tako_record *rec);     /* 64 hex, or NULL */
+/* Of the input's canonical JSON (sorted keys, no blanks), not of its bytes. 64 hex. */
+TAKO_API const char *tako_record_input_hash(const tako_record *rec);
+/* "NAME@sha256:" and 12 digits: the version it was pinned to; "NAME@latest" for handlers. */
+TAKO_API const char *tako_record_version(const tako_record *rec);
+TAKO_API const char *tako_record_idempotency_key(const tako_record *rec); /* or NULL */
+TAKO_API const char *tako_record_parent(const tako_record *rec);          /* or NULL */
+TAKO_API const char *
+tako_record_relationship(const tako_record *rec); /* "rerun", "fork"; or NULL */
+TAKO_API int
+tako_record_failures(const tako_record *rec); /* attempts that failed and were retried */
+TAKO_API int tako_record_max_attempts(const tako_record *rec);
+TAKO_API int64_t tako_record_timeout_ms(const tako_record *rec);
+TAKO_API int64_t tako_record_memory_bytes(const tako_record *rec);
+TAKO_API int64_t
+tako_record_install_us(const tako_record *rec); /* waited for its environment; -1 */
 
 /* A file the job left (kind 0, artifacts), was given (kind 1, input files), or left but which
  * was not taken (kind 2, rejected: `reason` says why, sha256 is NULL). */
 typedef struct tako_artifact {
     const char *name; /* UTF-8; other bytes of a rejected name are shown as U+FFFD */
     int64_t bytes;
-    const char *sha256; /* 64 hex */
-    const char *reason; /* NULL unless rejected */
+    const char *sha256;       /* 64 hex */
+    const char *reason;       /* NULL unless rejected */
+    const char *content_type; /* by the name's extension, or NULL */
 } tako_artifact;
 #define TAKO_ARTIFACTS 0
 #define TAKO_INPUT_FILES 1
@@ -485,10 +721,18 @@ TAKO_API int tako_record_json(tako *t, const tako_record *rec, int full, char **
                               tako_error *err);
 TAKO_API void tako_free(tako *t, void *ptr);
 
+typedef int tako_bytes_fn(void *ctx, const void *data, size_t len);
+
+/* Lends `len` bytes (-1 = to the end) from `offset` of an artifact (kind TAKO_ARTIFACTS) or an input
+ * file (TAKO_INPUT_FILES; there also "_code.py" and "_input.json", the code and the input), in pieces
+ * of at most 64 KiB; an empty range lends nothing. Non-zero from `got` stops and is returned.
+ * Errors: EINVAL (also an offset past the end), ENOTFOUND (job or file), ESTORE. */
+TAKO_API int tako_read_file(tako *t, const char *id, int kind, const char *name, int64_t offset,
+                            int64_t len, tako_bytes_fn *got, void *ctx, tako_error *err);
+
 /* Lends the bytes of content stored under a SHA-256 (an artifact, an input file, the code, an
  * input of more than 1 KiB: smaller ones are kept with the job itself) to
  * `got` once. Errors: EINVAL, ENOTFOUND, ESTORE; or what `got` returned, if not 0. */
-typedef int tako_bytes_fn(void *ctx, const void *data, size_t len);
 TAKO_API int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx,
                           tako_error *err);
 
@@ -606,6 +850,11 @@ typedef struct tako_row { /* one execution, as a store keeps it */
     size_t spec_len;
     const char *result; /* JSON text: all else that came out, or NULL. Written by finish */
     size_t result_len;
+    int failures;            /* attempts that failed and are or were tried again */
+    const char *key;         /* idempotency key, unique among all rows, or NULL */
+    const char *parent;      /* the row it is a rerun or fork of, or NULL; may be gone */
+    const char *const *refs; /* for insert: hashes of the content it refers to. Not lent back */
+    size_t n_refs;
 } tako_row;
 typedef int tako_row_fn(void *ctx, const tako_row *row); /* non-zero stops; it is returned */
 
@@ -634,9 +883,25 @@ typedef struct tako_finish {
     int64_t run_at_us;  /* for TAKO_QUEUED */
     int64_t started_us; /* new value; 0 for TAKO_QUEUED */
     int64_t ended_us;
-    const char *result; /* JSON text, or NULL for TAKO_QUEUED */
+    const char *result; /* JSON text; for TAKO_QUEUED a note on the attempt that is appended to the
+                           row's history, or NULL */
     size_t result_len;
+    int failures;            /* new value */
+    const char *const *refs; /* hashes of the content that the result refers to */
+    size_t n_refs;
+    const tako_dead
+        *dead; /* a dead letter to be kept with it, or NULL. Its id is given by the store,
+                              its job_id and type are those of the row */
 } tako_finish;
+
+/* A row to be removed for good, with what it refers to, so that content nobody else refers to goes
+ * with it: the hashes of its insert and its finish, each as often as there. */
+typedef struct tako_removal {
+    size_t size;
+    const char *id;
+    const char *const *refs;
+    size_t n_refs;
+} tako_removal;
 
 typedef struct tako_cancel_item {
     size_t size;
@@ -670,9 +935,11 @@ struct tako_store_ops {
     int (*commit)(void *self, tako_error *err); /* returns once durable; failing = rolled back */
     void (*rollback)(void *self);
 
-    /* Content that exists already is left alone. */
+    /* Content that exists already is left alone. What no row of the same transaction comes to refer
+     * to may be lost. */
     int (*put_blobs)(void *self, const tako_blob *blobs, size_t count, tako_error *err);
-    /* New queued rows. results[i]: TAKO_OK or TAKO_ECONFLICT (the id exists). */
+    /* New queued rows. results[i]: TAKO_OK, TAKO_ECONFLICT (the id or the key exists) or
+     * TAKO_ENOTFOUND (content that it refers to is not there). */
     int (*insert)(void *self, const tako_row *rows, size_t count, int *results, tako_error *err);
     /* Makes up to `limit` due queued rows running on `node` with attempt + 1 and lends each:
      * by priority, highest first, then in order of insertion. */
@@ -691,8 +958,9 @@ struct tako_store_ops {
     /* Newest first: by created_us, then by id, both descending; the cursor excludes its row. */
     int (*list)(void *self, const tako_filter *filter, tako_row_fn *got, void *ctx,
                 tako_error *err);
-    int (*get_blob)(void *self, const char *sha256, tako_bytes_fn *got, void *ctx,
-                    tako_error *err); /* TAKO_ENOTFOUND when absent */
+    /* Lends at most `limit` bytes from `offset`, once, possibly none. TAKO_ENOTFOUND when absent. */
+    int (*get_blob)(void *self, const char *sha256, int64_t offset, int64_t limit,
+                    tako_bytes_fn *got, void *ctx, tako_error *err);
     int (*count)(void *self, int64_t *queued, int64_t *running, tako_error *err);
     int (*nodes)(void *self, tako_node_fn *got, void *ctx, tako_error *err);
     /* The running rows of one node. */
@@ -702,6 +970,32 @@ struct tako_store_ops {
                            tako_error *err);
     /* When the next queued row of these types is due; INT64_MAX when none waits. */
     int (*next_due)(void *self, const char *const *types, int64_t *due_us, tako_error *err);
+
+    /* The row with this key; unknown keys lend nothing. */
+    int (*find_key)(void *self, const char *key, tako_row_fn *got, void *ctx, tako_error *err);
+    /* The notes of a row in the order they were written. */
+    int (*history)(void *self, const char *id, tako_bytes_fn *got, void *ctx, tako_error *err);
+    /* At most `limit` terminal rows with created_us before this, oldest first, but none that a dead
+     * letter belongs to. */
+    int (*expired)(void *self, int64_t before_us, size_t limit, tako_row_fn *got, void *ctx,
+                   tako_error *err);
+    /* Removes rows with their texts, notes and key. Only terminal ones: others, and unknown ones,
+     * are left alone. results[i]: TAKO_OK, TAKO_ESTATE or TAKO_ENOTFOUND. */
+    int (*purge)(void *self, const tako_removal *items, size_t count, int *results,
+                 tako_error *err);
+
+    /* Dead letters. By id descending; created_us before `before_us` (0 = all). */
+    int (*list_dead)(void *self, const tako_dead_filter *filter, int64_t before_us,
+                     tako_dead_fn *got, void *ctx, tako_error *err);
+    int (*get_dead)(void *self, int64_t id, tako_dead_fn *got, void *ctx, tako_error *err);
+    int (*count_dead)(void *self, tako_dead_count_fn *got, void *ctx, tako_error *err);
+    /* results[i]: TAKO_OK or TAKO_ENOTFOUND. */
+    int (*drop_dead)(void *self, const int64_t *ids, size_t count, int *results, tako_error *err);
+
+    /* Versions of job types: type and digest are the key, the rest is replaced. */
+    int (*put_version)(void *self, const tako_version_info *version, tako_error *err);
+    /* By built_us, newest first, then by digest; of one type, or of all (NULL). */
+    int (*versions)(void *self, const char *type, tako_version_fn *got, void *ctx, tako_error *err);
 
     /* A descriptor that becomes readable when another process may have written, or -1: then
      * the engine looks once a second. Owned by the store. NULL = -1. */

@@ -7,6 +7,13 @@
 
 #include "base.h"
 
+/* A host directory or file that the job sees at `inside`, an absolute path; read-only unless
+ * `writable`. No set-user-id, no devices. */
+struct tako__mount {
+    const char *host, *inside;
+    bool writable;
+};
+
 /* One attempt, borrowed for the length of run(). */
 struct tako__task {
     const char *id;
@@ -23,6 +30,18 @@ struct tako__task {
     int64_t cpu_timeout_ms;    /* 0 = none */
     int64_t output_kill_bytes; /* 0 = none */
     int cancel_fd;             /* becomes readable when the attempt must stop; never read it */
+    const char *file_name;     /* of the code in /code; NULL = "main.py" */
+    const char *const
+        *command; /* argv, NULL-terminated, its first an absolute path inside; NULL = the
+                                   interpreter, "-u" and the code's path */
+    const tako_pair *environment; /* variables besides the executor's own, which they replace */
+    size_t n_environment;
+    int cpu_percent; /* of one CPU; 0 = 100 */
+    bool network;    /* the job sees the host's network */
+    const struct tako__mount *mounts;
+    size_t n_mounts;
+    const tako_file *secrets; /* files at /run/secrets/NAME that only the job can read */
+    size_t n_secrets;
 };
 
 /* Where the attempt's output goes; the functions are called from run()'s thread only. */
@@ -69,8 +88,8 @@ struct tako__outcome {
 
 struct tako__exec_ops {
     const char *name; /* the record's runtime */
-    /* Probes and prepares what all attempts share. TAKO_OK even when jobs cannot be run here:
-     * check() then says why. */
+    /* Probes and prepares what all attempts share; opts->limits is never NULL. TAKO_OK even when
+     * jobs cannot be run here: check() then says why. */
     int (*open)(void **self, const tako_host *host, const tako_options *opts, tako_error *err);
     void (*close)(void *self);
     /* TAKO_OK when jobs can run here under the security mode, else TAKO_EEXEC and the reason. */
