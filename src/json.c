@@ -576,6 +576,13 @@ const char *tako__json_str(const struct tako__json *obj, const char *key, const 
     return item && cJSON_IsString(item) ? item->valuestring : fallback;
 }
 
+const char *tako__json_text(const struct tako__json *value)
+{
+    const cJSON *item = json_node(value);
+
+    return item && cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
 int64_t tako__json_int(const struct tako__json *obj, const char *key, int64_t fallback)
 {
     const cJSON *item = json_node(tako__json_get(obj, key));

@@ -31,6 +31,8 @@ TAKO_PRIVATE const char *tako__json_str(const struct tako__json *obj, const char
 TAKO_PRIVATE int64_t tako__json_int(const struct tako__json *obj, const char *key,
                                     int64_t fallback);
 TAKO_PRIVATE bool tako__json_bool(const struct tako__json *obj, const char *key, bool fallback);
+/* A value's own text; NULL when it is no string. */
+TAKO_PRIVATE const char *tako__json_text(const struct tako__json *value);
 TAKO_PRIVATE size_t tako__json_count(const struct tako__json *array);
 TAKO_PRIVATE const struct tako__json *tako__json_at(const struct tako__json *array, size_t index);
 
