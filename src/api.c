@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define API_ANYWHERE (TAKO__IN_HANDLER | TAKO__IN_EVENT | TAKO__AFTER_STOP | TAKO__BEFORE_START)
 #define API_LIST_MAX 1000
 #define API_LIST_DEFAULT 100
 #define API_STEP_US 20000 /* how soon to look whether another thread has ended its tako_step */
@@ -192,7 +191,7 @@ static int api_fill(tako *t, tako_record *rec, tako_error *err)
     for (i = 0; rc == TAKO_OK && i < 3; i++) {
         a.which = i + 1;
         if (hashes[i])
-            rc = t->ops->get_blob(t->store, hashes[i], api_take_content, &a, err);
+            rc = t->ops->get_blob(t->store, hashes[i], 0, INT64_MAX, api_take_content, &a, err);
         if (rc == TAKO_ENOTFOUND)
             rc = tako__fail(err, TAKO_ESTORE,
                             "the store is damaged: content %s of job %s is "
@@ -230,7 +229,7 @@ static int api_get(tako *t, const char *id, tako_record **out, tako_error *err)
 
 int tako_get(tako *t, const char *id, tako_record **out, tako_error *err)
 {
-    int rc = tako__enter(t, "tako_get", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_get", TAKO__ANYWHERE, err);
 
     if (out)
         *out = NULL;
@@ -260,7 +259,7 @@ static int api_copy_bytes(void *ctx, const void *data, size_t len)
 int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx, tako_error *err)
 {
     struct api_bytes b;
-    int rc = tako__enter(t, "tako_content", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_content", TAKO__ANYWHERE, err);
 
     if (rc != TAKO_OK)
         return rc;
@@ -272,7 +271,7 @@ int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx, tak
     b.host = &t->host;
     b.data = NULL;
     b.len = 0;
-    rc = t->ops->get_blob(t->store, sha256, api_copy_bytes, &b, err);
+    rc = t->ops->get_blob(t->store, sha256, 0, INT64_MAX, api_copy_bytes, &b, err);
     if (rc == TAKO_ENOMEM)
         rc = tako__nomem(err);
     else if (rc == TAKO_ENOTFOUND)
@@ -522,7 +521,7 @@ int tako_list(tako *t, const tako_filter *f, tako_each_fn *each, void *ctx, tako
     tako_filter filter = defaults;
     struct api_list a;
     size_t i;
-    int rc = tako__enter(t, "tako_list", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_list", TAKO__ANYWHERE, err);
 
     if (rc != TAKO_OK)
         return rc;
@@ -557,7 +556,7 @@ int tako_list(tako *t, const tako_filter *f, tako_each_fn *each, void *ctx, tako
 int tako_record_json(tako *t, const tako_record *rec, int full, char **json, tako_error *err)
 {
     struct tako__buf out;
-    int rc = tako__enter(t, "tako_record_json", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_record_json", TAKO__ANYWHERE, err);
 
     if (json)
         *json = NULL;
@@ -581,7 +580,7 @@ int tako_get_stats(tako *t, tako_stats *out, tako_error *err)
 {
     tako_stats stats;
     size_t size;
-    int rc = tako__enter(t, "tako_get_stats", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_get_stats", TAKO__ANYWHERE, err);
 
     if (rc != TAKO_OK)
         return rc;

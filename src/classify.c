@@ -512,6 +512,12 @@ void tako__classify(struct tako__class *out, const struct tako__outcome *facts, 
                      "Execution was cancelled by user");
         return;
     case TAKO_VERDICT_SETUP:
+        if (facts->dependency || facts->startup_timeout) {
+            classify_set(out, facts->startup_timeout ? TAKO_TIMEOUT : TAKO_FAILED,
+                         facts->startup_timeout ? "startup_timeout" : "dependency_error", "startup",
+                         message);
+            return;
+        }
         classify_set(out, TAKO_FAILED, facts->retryable ? "service_unavailable" : "config_error",
                      "startup", message[0] ? message : "The sandbox could not be made");
         return;

@@ -139,8 +139,8 @@ static void record_put_int(struct tako__buf *out, const char *key, int64_t value
         tako__json_put_int(out, key, value);
 }
 
-static void record_put_list(struct tako__buf *out, const char *key, const tako_artifact *list,
-                            size_t count)
+void tako__files_print(struct tako__buf *out, const char *key, const tako_artifact *list,
+                       size_t count)
 {
     size_t i;
 
@@ -182,7 +182,7 @@ void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec)
         tako__json_put_key(out, "input_text");
         tako__buf_json(out, spec->input, spec->input_len);
     }
-    record_put_list(out, "files", spec->files, spec->n_files);
+    tako__files_print(out, "files", spec->files, spec->n_files);
     tako__json_put_int(out, "timeout_ms", spec->timeout_ms);
     tako__json_put_int(out, "memory_bytes", spec->memory_bytes);
     record_put_str(out, "correlation_id", spec->correlation_id);
@@ -250,8 +250,8 @@ void tako__result_print(struct tako__buf *out, const struct tako__result *result
     record_put_int(out, "install_us", result->install_us, -1);
     record_put_str(out, "runtime", result->runtime);
     record_put_str(out, "isolation", result->isolation); /* as text, so that it stays verbatim */
-    record_put_list(out, "artifacts", result->artifacts, result->n_artifacts);
-    record_put_list(out, "rejected", result->rejected, result->n_rejected);
+    tako__files_print(out, "artifacts", result->artifacts, result->n_artifacts);
+    tako__files_print(out, "rejected", result->rejected, result->n_rejected);
     tako__buf_puts(out, "}");
 }
 

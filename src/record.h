@@ -71,6 +71,10 @@ struct tako__result {
 TAKO_PRIVATE void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec);
 TAKO_PRIVATE void tako__result_print(struct tako__buf *out, const struct tako__result *result);
 
+/* Adds `"key":[...]` with each file's name, size and hash or reason; nothing when there is none. */
+TAKO_PRIVATE void tako__files_print(struct tako__buf *out, const char *key,
+                                    const tako_artifact *files, size_t count);
+
 /* Makes a snapshot of a row. Content (stdout, stderr, output) is absent until attached. */
 TAKO_PRIVATE int tako__record_make(tako_record **out, const tako_host *host, const tako_row *row,
                                    tako_error *err);
