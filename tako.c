@@ -19,8 +19,9 @@
 #include "src/os.c"
 #include "src/sha256.c"
 
-/* 2. documents: strict JSON */
+/* 2. documents: strict JSON; and the rules for strings that come from outside */
 #include "src/json.c"
+#include "src/rules.c"
 
 /* 3. the model: records, their JSON, and how an ending is judged */
 #include "src/record.c"
