@@ -19,9 +19,10 @@
 #include "src/os.c"
 #include "src/sha256.c"
 
-/* 2. documents: strict JSON, and its canonical print for hashes */
+/* 2. documents: strict JSON, its canonical print for hashes, rules for strings from outside */
 #include "src/json.c"
 #include "src/canon.c"
+#include "src/rules.c"
 
 /* 3. the model: records, their JSON, and how an ending is judged */
 #include "src/record.c"
@@ -29,13 +30,17 @@
 #include "src/classify.c"
 
 /* 4. the engine: jobs are checked, committed in groups, claimed, run, recorded */
+#include "src/type.c"
 #include "src/job.c"
 #include "src/pump.c"
 #include "src/turn.c"
+#include "src/ending.c"
+#include "src/env.c"
 #include "src/worker.c"
 #include "src/keeper.c"
 #include "src/engine.c"
 #include "src/api.c"
+#include "src/lineage.c"
 
 /* 5. back ends: where jobs are kept, and where they run */
 #include "backends/exec_handler.c"

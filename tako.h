@@ -246,12 +246,16 @@ typedef struct tako_limits {
     int64_t file_bytes;           /* RLIMIT_FSIZE [1048576-1073741824] INIT: 104857600 */
     int64_t tmp_bytes;            /* of /tmp, /output and /dev/shm, each [10485760-2147483648]
                                    INIT: 104857600 */
+    int setup_attempts;           /* how often a sandbox is tried to be made when that fails for a
+                                   passing reason [1-10] INIT: 5 */
+    int64_t setup_delay_ms;       /* before the second try, doubled before each further one
+                                   [100-60000] INIT: 200 */
 } tako_limits;
 
 #define TAKO_LIMITS_INIT                                                                         \
     {                                                                                            \
         sizeof(tako_limits), 102400, 1048576, 65536, 65536, 10485760, 52428800, 30000, 86400000, \
-            120000, 600000, 100, 100, 100, 256, 256, 104857600, 104857600                        \
+            120000, 600000, 100, 100, 100, 256, 256, 104857600, 104857600, 5, 200                \
     }
 
 typedef struct tako_options {

@@ -18,14 +18,15 @@ function group(name, pattern, allowed)
 BEGIN {
     #     group       files                                          may include
     group("public",   "^tako\\.h$",                                  "")
-    group("contents", "^tako\\.c$",                                  "ground documents model engine handler sqlite native")
+    group("contents", "^tako\\.c$",                                  "ground documents rules model engine handler sqlite native")
     group("ground",   "^src/(base\\.h|(mem|str|error|log|os|sha256)\\.c)$", "public")
     group("exec",     "^src/exec\\.h$",                              "ground public")
     group("json",     "^src/(json|canon)\\.h$",                      "ground public")
     group("documents", "^src/(json|canon)\\.c$",                     "json ground public")
+    group("rules",    "^src/rules\\.[ch]$",                           "ground public")
     group("classify", "^src/classify\\.h$",                          "exec ground public")
     group("model",    "^src/(record\\.[ch]|record_json\\.c|classify\\.c)$", "classify exec json ground public")
-    group("engine",   "^src/(engine\\.[ch]|(job|pump|turn|worker|keeper|api)\\.c)$", "model classify exec json ground public")
+    group("engine",   "^src/((engine|type|env)\\.[ch]|(job|pump|turn|ending|worker|keeper|api|lineage)\\.c)$", "model rules classify exec json ground public")
     group("handler",  "^backends/exec_handler",                      "exec json ground public")
     group("native",   "^backends/exec_native",                       "exec json ground public")
     group("sqlite",   "^backends/store_sqlite",                      "json ground public")
@@ -34,7 +35,7 @@ BEGIN {
     group("bench",    "^bench/",                                     "support public")
     group("support",  "^tests/support/",                             "public")
     group("machine",  "^tests/vm/",                                  "")
-    group("unit",     "^tests/unit/",                                "support model classify engine exec json ground public handler native sqlite")
+    group("unit",     "^tests/unit/",                                "support model rules classify engine exec json ground public handler native sqlite")
     # What a store must do is tested on the example of a store too; how the SQLite store does it,
     # from inside.
     group("outer",    "^tests/contract/(check_store\\.c|store_cases\\.h)$", "support example public")
