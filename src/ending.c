@@ -27,7 +27,8 @@ void tako__result_unrun(struct tako__buf *out, tako_verdict verdict, const char 
     tako__result_print(out, &r);
 }
 
-void tako__run_requeue(tako *t, struct tako__run *run, int64_t run_at_us, const char *cause)
+void tako__run_requeue(tako *t, struct tako__run *run, int64_t now_us, int64_t run_at_us,
+                       const char *cause)
 {
     struct tako__note note;
 
@@ -39,7 +40,7 @@ void tako__run_requeue(tako *t, struct tako__run *run, int64_t run_at_us, const 
     note.attempt = run->attempt;
     note.node = t->node.text;
     note.started_us = run->row.started_us;
-    note.at_us = tako__now_us(&t->host);
+    note.at_us = now_us;
     note.cause = cause;
     tako__note_print(&run->result, &note);
     if (run->result.failed) { /* of a very long cause: the move itself matters more */
@@ -65,12 +66,12 @@ static int64_t ending_delay_us(int64_t base_ms, int before)
 
 bool tako__run_again(tako *t, struct tako__run *run, const char *cause)
 {
+    int64_t now_us = tako__now_us(&t->host);
+
     if (run->attempt >= t->limits.setup_attempts)
         return false;
-    tako__run_requeue(t, run,
-                      tako__now_us(&t->host) +
-                          ending_delay_us(t->limits.setup_delay_ms, run->attempt - 1),
-                      cause);
+    tako__run_requeue(t, run, now_us,
+                      now_us + ending_delay_us(t->limits.setup_delay_ms, run->attempt - 1), cause);
     return true;
 }
 
@@ -103,6 +104,7 @@ static bool ending_worth(const struct tako__spec *spec, tako_verdict verdict,
 bool tako__run_retry(tako *t, struct tako__run *run, const struct tako__spec *spec,
                      tako_verdict verdict, const struct tako__class *judged)
 {
+    int64_t now_us = tako__now_us(&t->host);
     char cause[TAKO_ERROR_SIZE + 80];
 
     if (!ending_worth(spec, verdict, judged) || run->failures + 1 >= spec->max_attempts)
@@ -110,10 +112,8 @@ bool tako__run_retry(tako *t, struct tako__run *run, const struct tako__spec *sp
     (void)snprintf(cause, sizeof cause, "%s: %s", judged->type, judged->message);
     run->row.started_us = run->started_us;
     run->failures++;
-    tako__run_requeue(t, run,
-                      tako__now_us(&t->host) +
-                          ending_delay_us(spec->retry_delay_ms, run->failures - 1),
-                      cause);
+    tako__run_requeue(t, run, now_us,
+                      now_us + ending_delay_us(spec->retry_delay_ms, run->failures - 1), cause);
     return true;
 }
 
@@ -154,7 +154,8 @@ void tako__run_end_plain(tako *t, struct tako__run *run, tako_status status, tak
     if (run->result.failed) { /* cannot happen: the text is shorter than the room */
         tako__log(&t->host, TAKO_LOG_ERROR, "ending", "job %s: no room for its result", run->id);
         run->dead.error_type = NULL;
-        tako__run_requeue(t, run, run->ended_us + ENDING_STUCK_US, "no memory for its result");
+        tako__run_requeue(t, run, run->ended_us, run->ended_us + ENDING_STUCK_US,
+                          "no memory for its result");
     }
 }
 

@@ -696,6 +696,7 @@ int tako_step(tako *t, tako_error *err)
         return tako__fail(err, rc, "tako_step: another thread is in it; one at a time");
     tako__pump_take(t);
     (void)tako__keeper_recover(t, NULL); /* nothing else tells a stepped engine of other nodes */
+    tako__keeper_retain(t);
     rc = tako__pump_cycle(t, 1, err);
     pthread_mutex_lock(&t->lock);
     run = tako__ready_pop_locked(t);

@@ -23,7 +23,6 @@
 
 #define TAKO__PREFETCH_MAX 256          /* claimed handler jobs beyond the free workers */
 #define TAKO__PREFETCH_STALE_US 1000000 /* handed back when no worker came to them for so long */
-#define TAKO__SETUP_TRIES 5             /* attempts when the sandbox could not be made in passing */
 #define TAKO__SAFETY_US 1000000         /* how often to look without a watch descriptor */
 
 /* ---- job types: immutable once linked, freed at close ------------------------------------- */
@@ -253,12 +252,22 @@ struct tako__prepared {
 struct tako__parent {
     tako_record *rec;         /* NULL = a job of its own */
     const char *relationship; /* "rerun" or "fork" */
-    bool dead;                /* it is the retry of a dead letter */
+    int64_t dead;             /* the dead letter that this is the retry of, or 0 */
 };
 TAKO_PRIVATE int tako__prepare(tako *t, struct tako__prepared *out, const tako_job *jobs,
                                size_t count, bool many, const struct tako__parent *parent,
                                tako_error *err);
 TAKO_PRIVATE void tako__prepared_free(struct tako__prepared *p);
+
+/* ---- api.c ---------------------------------------------------------------------------------- */
+
+/* Checks, prepares and writes jobs; all or none. */
+TAKO_PRIVATE int tako__submit(tako *t, const tako_job *jobs, size_t count, bool many,
+                              const struct tako__parent *parent, tako_id *ids, tako_error *err);
+/* A snapshot without content. Errors: ENOTFOUND, ESTORE, ENOMEM. */
+TAKO_PRIVATE int tako__row(tako *t, const char *id, tako_record **out, tako_error *err);
+/* EINVAL when `id` is none by its looks. */
+TAKO_PRIVATE int tako__check_id(const char *call, const char *id, tako_error *err);
 
 /* ---- pump.c and turn.c ----------------------------------------------------------------------- */
 
@@ -299,9 +308,9 @@ TAKO_PRIVATE void tako__run_drop_blobs(tako *t, struct tako__run *run);
 
 /* ---- ending.c ------------------------------------------------------------------------------- */
 
-/* Back to the queue, with a note of the cause. */
-TAKO_PRIVATE void tako__run_requeue(tako *t, struct tako__run *run, int64_t run_at_us,
-                                    const char *cause);
+/* Back to the queue, with a note of the cause. Allocates nothing when that is short. */
+TAKO_PRIVATE void tako__run_requeue(tako *t, struct tako__run *run, int64_t now_us,
+                                    int64_t run_at_us, const char *cause);
 /* The same a little later, for a cause of ours that may pass, but not for ever: false = no more. */
 TAKO_PRIVATE bool tako__run_again(tako *t, struct tako__run *run, const char *cause);
 /* The same when the job failed by itself and its max_attempts and retry_on say so. */
@@ -330,9 +339,12 @@ TAKO_PRIVATE void tako__keeper_waiters(tako *t);
 /* All that a sign of life from other processes asks for. Needs the pump role. */
 TAKO_PRIVATE void tako__keeper_look(tako *t);
 /* Hands jobs back that were prefetched and that no worker came to. */
-TAKO_PRIVATE void tako__keeper_unprefetch_locked(tako *t, int64_t now_mono, bool all);
+TAKO_PRIVATE void tako__keeper_unprefetch_locked(tako *t, int64_t now_us, int64_t now_mono,
+                                                 bool all);
 /* A bounded step of retention: how many went, or an error. Needs the pump role. */
 TAKO_PRIVATE int tako__keeper_purge(tako *t, int limit, tako_error *err);
+/* The same when it is time for it. */
+TAKO_PRIVATE void tako__keeper_retain(tako *t);
 /* How long the pump may sleep, in microseconds: -1 = until it is woken. */
 TAKO_PRIVATE int64_t tako__keeper_sleep_locked(tako *t, int64_t now_us, int64_t now_mono);
 

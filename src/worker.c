@@ -713,7 +713,7 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
         out->verdict = TAKO_VERDICT_WALL; /* nobody asked: the timer did, at the deadline */
     if (out->verdict == TAKO_VERDICT_CANCELLED && why == TAKO__STOP_ENGINE) {
         if (run->type->sandboxed || out->exit_code != 0) {
-            tako__run_requeue(t, run, now_us, "the engine was stopped");
+            tako__run_requeue(t, run, now_us, now_us, "the engine was stopped");
             return;
         }
         out->verdict = TAKO_VERDICT_EXIT; /* a handler that came to its end in the time left */
@@ -823,7 +823,8 @@ void tako__worker_run(struct tako__worker *w, struct tako__run *run)
     if (why == TAKO__STOP_CANCEL)
         tako__run_end_cancelled(t, run);
     else if (why == TAKO__STOP_ENGINE)
-        tako__run_requeue(t, run, run->row.run_at_us, "the engine was stopped before it began");
+        tako__run_requeue(t, run, tako__now_us(&t->host), run->row.run_at_us,
+                          "the engine was stopped before it began");
     else
         worker_attempt(w, run);
     took = tako__mono_us() - began;
