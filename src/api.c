@@ -192,7 +192,7 @@ static int api_fill(tako *t, tako_record *rec, tako_error *err)
     for (i = 0; rc == TAKO_OK && i < 3; i++) {
         a.which = i + 1;
         if (hashes[i])
-            rc = t->ops->get_blob(t->store, hashes[i], api_take_content, &a, err);
+            rc = t->ops->get_blob(t->store, hashes[i], 0, INT64_MAX, api_take_content, &a, err);
         if (rc == TAKO_ENOTFOUND)
             rc = tako__fail(err, TAKO_ESTORE,
                             "the store is damaged: content %s of job %s is "
@@ -272,7 +272,7 @@ int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx, tak
     b.host = &t->host;
     b.data = NULL;
     b.len = 0;
-    rc = t->ops->get_blob(t->store, sha256, api_copy_bytes, &b, err);
+    rc = t->ops->get_blob(t->store, sha256, 0, INT64_MAX, api_copy_bytes, &b, err);
     if (rc == TAKO_ENOMEM)
         rc = tako__nomem(err);
     else if (rc == TAKO_ENOTFOUND)

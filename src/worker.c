@@ -378,7 +378,7 @@ static int worker_get(tako *t, const char *what, const char *hash, char **data, 
     b.len = 0;
     if (!hash)
         return tako__fail(err, TAKO_ENOTFOUND, "the record names no %s", what);
-    rc = t->ops->get_blob(t->store, hash, worker_take_bytes, &b, err);
+    rc = t->ops->get_blob(t->store, hash, 0, INT64_MAX, worker_take_bytes, &b, err);
     if (rc == TAKO_ENOMEM)
         return tako__nomem(err);
     if (rc == TAKO_ENOTFOUND)
