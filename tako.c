@@ -47,6 +47,8 @@
 #ifndef TAKO_OMIT_SQLITE
 #include "backends/store_sqlite_schema.c"
 #include "backends/store_sqlite_watch.c"
+#include "backends/store_sqlite_read.c"
+#include "backends/store_sqlite_keep.c"
 #include "backends/store_sqlite_jobs.c"
 #include "backends/store_sqlite.c"
 #endif

@@ -243,7 +243,10 @@ static int engine_check_store(const tako_store_ops *ops, tako_error *err)
     if (!ops->open || !ops->close || !ops->begin || !ops->commit || !ops->rollback ||
         !ops->put_blobs || !ops->insert || !ops->claim || !ops->finish || !ops->cancel ||
         !ops->put_node || !ops->remove_node || !ops->get || !ops->list || !ops->get_blob ||
-        !ops->count || !ops->nodes || !ops->held || !ops->cancel_requests || !ops->next_due)
+        !ops->count || !ops->nodes || !ops->held || !ops->cancel_requests || !ops->next_due ||
+        !ops->find_key || !ops->history || !ops->expired || !ops->purge || !ops->list_dead ||
+        !ops->get_dead || !ops->count_dead || !ops->drop_dead || !ops->put_version ||
+        !ops->versions)
         return tako__fail(err, TAKO_EINVAL,
                           "stores: the table of '%s' lacks a function; only watch_fd and watched "
                           "may be NULL",

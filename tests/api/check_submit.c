@@ -273,7 +273,7 @@ static int submit_bad_finish(void *self, const tako_finish *items, size_t count,
 
 static int submit_blob_fails, submit_blob_code;
 
-static int submit_bad_get_blob(void *self, const char *sha256, tako_bytes_fn *got, void *ctx,
+static int submit_bad_get_blob(void *self, const char *sha256, int64_t offset, int64_t limit, tako_bytes_fn *got, void *ctx,
                                tako_error *err)
 {
     if (submit_blob_fails > 0) {
@@ -284,7 +284,7 @@ static int submit_bad_get_blob(void *self, const char *sha256, tako_bytes_fn *go
         }
         return submit_blob_code;
     }
-    return tako_store_sqlite()->get_blob(self, sha256, got, ctx, err);
+    return tako_store_sqlite()->get_blob(self, sha256, offset, limit, got, ctx, err);
 }
 
 static int submit_bad_open(void **self, const char *uri, const tako_host *host, tako_error *err)
