@@ -824,6 +824,7 @@ int tako_stop(tako *t, int64_t grace_ms, tako_error *err)
 {
     size_t lost;
     int rc;
+    int64_t now_us;
 
     rc = tako__enter(t, "tako_stop", TAKO__BEFORE_START | TAKO__AFTER_STOP, err);
     if (rc != TAKO_OK)
@@ -831,6 +832,7 @@ int tako_stop(tako *t, int64_t grace_ms, tako_error *err)
     if (grace_ms < -1)
         return tako__fail(err, TAKO_EINVAL,
                           "tako_stop: grace_ms %" PRId64 ", not -1 (no limit) or more", grace_ms);
+    now_us = tako__now_us(&t->host);
     pthread_mutex_lock(&t->lock);
     while (t->phase == TAKO__STOPPING)
         (void)engine_wait_turn_locked(t, INT64_MAX);
@@ -839,7 +841,7 @@ int tako_stop(tako *t, int64_t grace_ms, tako_error *err)
         return TAKO_OK;
     }
     t->phase = TAKO__STOPPING;
-    tako__keeper_unprefetch_locked(t, 0, true);
+    tako__keeper_unprefetch_locked(t, now_us, 0, true);
     engine_quiesce_locked(t, grace_ms);
     pthread_mutex_unlock(&t->lock);
 

@@ -577,7 +577,7 @@ static void env_sweep_one(tako *t, int dir_fd, const char *key, int64_t now_us)
     if (fstatat(dir_fd, key, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
         (int64_t)st.st_mtim.tv_sec * 1000000 > now_us - t->opts.environment_ttl_ms * 1000)
         return;
-    (void)snprintf(lock, sizeof lock, "%s.lock", key);
+    (void)snprintf(lock, sizeof lock, "%.64s.lock", key);
     fd = openat(dir_fd, lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
         env_remove(dir_fd, key);

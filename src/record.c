@@ -634,13 +634,17 @@ RECORD_GET(int, tako_record_max_attempts, rec->spec.max_attempts, 0)
 RECORD_GET(int64_t, tako_record_timeout_ms, rec->spec.timeout_ms, 0)
 RECORD_GET(int64_t, tako_record_memory_bytes, rec->spec.memory_bytes, 0)
 RECORD_GET(int64_t, tako_record_install_us, rec->result.install_us, -1)
-RECORD_GET(const struct tako__spec *, tako__record_spec, &rec->spec, NULL)
 RECORD_GET(const char *, tako__record_stdout_hash, rec->result.stdout_hash, NULL)
 RECORD_GET(const char *, tako__record_stderr_hash, rec->result.stderr_hash, NULL)
 RECORD_GET(const char *, tako__record_output_hash, rec->result.output_hash, NULL)
 RECORD_GET(int64_t, tako__record_setup_us, rec->result.setup_us, -1)
 
 #undef RECORD_GET
+
+const struct tako__spec *tako__record_spec(const tako_record *rec)
+{
+    return &rec->spec;
+}
 
 int tako__record_refs(const tako_record *rec, const char ***refs, size_t *count, tako_error *err)
 {
