@@ -211,7 +211,7 @@ static const tako_artifact *lineage_file(const tako_record *rec, int kind, const
 {
     const struct tako__spec *spec = tako__record_spec(rec);
     const tako_artifact *file;
-    size_t i, count = tako_record_artifact_count(rec, kind);
+    size_t i;
 
     memset(replay, 0, sizeof *replay);
     if (kind == TAKO_INPUT_FILES && strcmp(name, "_code.py") == 0 && spec->code_hash) {
@@ -224,11 +224,9 @@ static const tako_artifact *lineage_file(const tako_record *rec, int kind, const
         replay->sha256 = spec->input_hash;
         return replay;
     }
-    for (i = 0; i < count; i++) {
-        file = tako_record_artifact(rec, kind, i);
+    for (i = 0; (file = tako_record_artifact(rec, kind, i)) != NULL; i++)
         if (strcmp(file->name, name) == 0)
             return file;
-    }
     return NULL;
 }
 
