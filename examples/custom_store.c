@@ -23,47 +23,47 @@ enum { ID = 65, NAME = 256, TEXTS = 6 };
 enum { SPEC, RESULT, KEY, PARENT }; /* the texts of a job */
 enum { JOBS, CONTENTS, NOTES, LETTERS, VERSIONS, NODES, LISTS };
 
-typedef struct item { /* every member of a list begins like this */
+typedef struct member { /* of a list: every kind begins like this */
     int gone;
     char *text[TEXTS]; /* what it owns; the rest is NULL */
-} item;
+} member;
 
 typedef struct list {
-    item **at;
+    member **at;
     size_t n, was; /* was: n at begin */
 } list;
 
 typedef struct job {
-    item head;
-    tako_row row; /* its texts point to those of the item, and to the members below */
+    member head;
+    tako_row row; /* its texts point to those of the head, and to the members below */
     char id[ID], type[ID], node[NAME];
 } job;
 
 typedef struct content {
-    item head; /* text[0] are the bytes */
+    member head; /* text[0] are the bytes */
     char sha256[65];
     size_t len, uses, uses_was;
 } content;
 
 typedef struct note {
-    item head; /* text[0] is the note */
+    member head; /* text[0] is the note */
     const job *of;
     size_t len;
 } note;
 
 typedef struct letter {
-    item head;
+    member head;
     tako_dead dead; /* its job_id and type are those of the job, the rest is owned */
     const job *of;
 } letter;
 
 typedef struct version {
-    item head;
+    member head;
     tako_version_info info; /* all of it is owned */
 } version;
 
 typedef struct node {
-    item head;
+    member head;
     char id[NAME], identity[NAME];
     int64_t expires_us;
 } node;
@@ -135,9 +135,9 @@ static int grow(void **array, size_t count, size_t size)
 
 /* ---- lists ---- */
 
-static void item_free(void *what)
+static void member_free(void *what)
 {
-    item *it = what;
+    member *it = what;
     size_t i;
 
     for (i = 0; i < TEXTS; i++)
@@ -148,7 +148,7 @@ static void item_free(void *what)
 /* Owns a copy of a text from now on; NULL stays NULL. 0 when there is no memory. */
 static int own(void *what, size_t i, const char *text)
 {
-    item *it = what;
+    member *it = what;
 
     it->text[i] = text != NULL ? copy(text, strlen(text)) : NULL;
     return text == NULL || it->text[i] != NULL;
@@ -161,7 +161,7 @@ static int list_add(store *s, int which, void *what)
     void *at = l->at;
 
     if (!grow(&at, l->n, sizeof *l->at)) {
-        item_free(what);
+        member_free(what);
         return 0;
     }
     l->at = at;
@@ -175,7 +175,7 @@ static void list_commit(list *l)
 
     for (i = 0; i < l->n; i++)
         if (l->at[i]->gone)
-            item_free(l->at[i]);
+            member_free(l->at[i]);
         else
             l->at[kept++] = l->at[i];
     l->n = kept;
@@ -186,7 +186,7 @@ static void list_rollback(list *l)
     size_t i;
 
     while (l->n > l->was)
-        item_free(l->at[--l->n]);
+        member_free(l->at[--l->n]);
     for (i = 0; i < l->n; i++)
         l->at[i]->gone = 0;
 }
@@ -315,7 +315,7 @@ static void store_close(void *self)
         list *l = &s->lists[which];
 
         while (l->n > 0)
-            item_free(l->at[--l->n]);
+            member_free(l->at[--l->n]);
         free(l->at);
     }
     free(s->changes);
@@ -411,13 +411,15 @@ static int store_put_blobs(void *self, const tako_blob *blobs, size_t count, tak
 /* Counts one use more of each. 0 when one is not there: then nothing is counted. */
 static int use(store *s, const char *const *refs, size_t n)
 {
+    content *c;
     size_t i;
 
     for (i = 0; i < n; i++)
         if (content_find(s, refs[i]) == NULL)
             return 0;
     for (i = 0; i < n; i++)
-        content_find(s, refs[i])->uses++;
+        if ((c = content_find(s, refs[i])) != NULL)
+            c->uses++;
     return 1;
 }
 
