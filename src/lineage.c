@@ -230,6 +230,23 @@ static const tako_artifact *lineage_file(const tako_record *rec, int kind, const
     return NULL;
 }
 
+static int lineage_read(tako *t, const tako_record *rec, const tako_artifact *file, int64_t offset,
+                        int64_t len, tako_bytes_fn *got, void *ctx, tako_error *err)
+{
+    const struct tako__spec *spec = tako__record_spec(rec);
+
+    if (offset < 0 || offset > file->bytes || len < -1)
+        return tako__fail(err, TAKO_EINVAL,
+                          "tako_read_file: offset %" PRId64 " and length %" PRId64
+                          " do not lie in the %" PRId64 " bytes there are",
+                          offset, len, file->bytes);
+    if (len < 0 || len > file->bytes - offset)
+        len = file->bytes - offset;
+    if (file->sha256 == spec->input_hash && spec->input) /* kept with the job itself */
+        return len ? got(ctx, spec->input + offset, (size_t)len) : TAKO_OK;
+    return lineage_lend(t, file->sha256, offset, len, got, ctx, err);
+}
+
 int tako_read_file(tako *t, const char *id, int kind, const char *name, int64_t offset, int64_t len,
                    tako_bytes_fn *got, void *ctx, tako_error *err)
 {
@@ -252,22 +269,11 @@ int tako_read_file(tako *t, const char *id, int kind, const char *name, int64_t 
     if (rc != TAKO_OK)
         return rc;
     file = lineage_file(rec, kind, name, &replay);
-    if (!file)
+    if (file)
+        rc = lineage_read(t, rec, file, offset, len, got, ctx, err);
+    else
         rc = tako__fail(err, TAKO_ENOTFOUND, "tako_read_file: job %s has no %s '%.80s'", id,
                         kind == TAKO_ARTIFACTS ? "artifact" : "input file", name);
-    else if (offset < 0 || offset > file->bytes || len < -1)
-        rc = tako__fail(err, TAKO_EINVAL,
-                        "tako_read_file: offset %" PRId64 " and length %" PRId64
-                        " do not lie in the %" PRId64 " bytes of '%.80s'",
-                        offset, len, file->bytes, name);
-    if (rc == TAKO_OK) {
-        if (len < 0 || len > file->bytes - offset)
-            len = file->bytes - offset;
-        if (file == &replay && tako__record_spec(rec)->input && strcmp(name, "_input.json") == 0)
-            rc = len ? got(ctx, tako__record_spec(rec)->input + offset, (size_t)len) : TAKO_OK;
-        else
-            rc = lineage_lend(t, file->sha256, offset, len, got, ctx, err);
-    }
     tako_record_free(rec);
     return rc;
 }

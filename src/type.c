@@ -374,11 +374,14 @@ static int type_read_pairs(struct tako__version *v, const char *key, tako_pair *
 /* From v->definition to all else. */
 static int type_read(struct tako__version *v, tako_error *err)
 {
+    tako_error why;
     int rc;
 
-    v->doc = tako__json_parse(&v->host, v->definition, v->definition_len, err);
+    memset(&why, 0, sizeof why);
+    v->doc = tako__json_parse(&v->host, v->definition, v->definition_len, &why);
     if (!v->doc)
-        return TAKO_ESTORE;
+        return why.code == TAKO_ENOMEM ? tako__nomem(err)
+                                       : tako__fail(err, TAKO_ESTORE, "%s", why.message);
     v->name = tako__json_str(v->doc, "name", NULL);
     v->python_version = tako__json_str(v->doc, "python_version", NULL);
     v->file_name = tako__json_str(v->doc, "file_name", NULL);
