@@ -469,10 +469,12 @@ void tako__result_unrun(struct tako__buf *out, tako_verdict verdict, const char 
 {
     static const struct tako__result none = TAKO__RESULT_INIT;
     struct tako__result r = none;
+    char shown[TAKO_ERROR_SIZE];
 
+    tako__sanitize(message, strlen(message), shown, sizeof shown);
     r.verdict = verdict;
     r.error_type = error_type;
-    r.error_message = message;
+    r.error_message = shown;
     tako__result_print(out, &r);
 }
 
