@@ -20,18 +20,22 @@ void tako__result_unrun(struct tako__buf *out, tako_verdict verdict, const char 
 {
     static const struct tako__result none = TAKO__RESULT_INIT;
     struct tako__result r = none;
+    char shown[TAKO_ERROR_SIZE];
 
+    tako__sanitize(message, strlen(message), shown, sizeof shown);
     r.verdict = verdict;
     r.error_type = error_type;
-    r.error_message = message;
+    r.error_message = shown;
     tako__result_print(out, &r);
 }
 
 void tako__run_requeue(tako *t, struct tako__run *run, int64_t now_us, int64_t run_at_us,
                        const char *cause)
 {
+    char shown[TAKO_ERROR_SIZE];
     struct tako__note note;
 
+    tako__sanitize(cause, strlen(cause), shown, sizeof shown);
     tako__run_drop_blobs(t, run);
     run->status = TAKO_QUEUED;
     run->run_at_us = run_at_us;
@@ -41,7 +45,7 @@ void tako__run_requeue(tako *t, struct tako__run *run, int64_t now_us, int64_t r
     note.node = t->node.text;
     note.started_us = run->row.started_us;
     note.at_us = now_us;
-    note.cause = cause;
+    note.cause = shown;
     tako__note_print(&run->result, &note);
     if (run->result.failed) { /* of a very long cause: the move itself matters more */
         run->result.len = 0;
@@ -119,7 +123,7 @@ bool tako__run_retry(tako *t, struct tako__run *run, const struct tako__spec *sp
 
 static void ending_dead(struct tako__run *run, const char *type, const char *message)
 {
-    (void)snprintf(run->dead_message, sizeof run->dead_message, "%s", message);
+    tako__sanitize(message, strlen(message), run->dead_message, sizeof run->dead_message);
     run->dead.size = sizeof run->dead;
     run->dead.error_type = type;
     run->dead.error_message = run->dead_message;
