@@ -128,6 +128,7 @@ static void ending_dead(struct tako__run *run, const char *type, const char *mes
     run->dead.error_type = type;
     run->dead.error_message = run->dead_message;
     run->dead.created_us = run->ended_us;
+    run->dead.summary = "{}";
 }
 
 static bool ending_ours(const char *type)

@@ -100,6 +100,7 @@ static int keeper_saw_job(void *ctx, const tako_row *row)
         job->dead.error_type = "interrupted";
         job->dead.error_message = job->message;
         job->dead.created_us = s->now_us;
+        job->dead.summary = "{}";
     } else {
         job->status = TAKO_QUEUED;
         note.attempt = row->attempt;
