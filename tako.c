@@ -59,6 +59,7 @@
 #include "backends/exec_native_seccomp.c"
 #include "backends/exec_native_view.c"
 #include "backends/exec_native_pool.c"
+#include "backends/exec_native_task.c"
 #include "backends/exec_native_box.c"
 #include "backends/exec_native_tree.c"
 #include "backends/exec_native_bare.c"
