@@ -4,7 +4,7 @@
  * the files below one by one: it takes its list from here, and `make amalgamation` turns this
  * page into one file without local includes.
  *
- * Leave features out with -DTAKO_OMIT_SQLITE or -DTAKO_OMIT_NATIVE.
+ * Leave features out with -DTAKO_OMIT_SQLITE, -DTAKO_OMIT_NATIVE or -DTAKO_OMIT_YAML.
  * SPDX-License-Identifier: MIT */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* the only place, besides the Makefile, that may */
@@ -19,9 +19,17 @@
 #include "src/os.c"
 #include "src/sha256.c"
 
+<<<<<<< HEAD
 /* 2. documents: strict JSON, its canonical print for hashes, rules for strings from outside */
 #include "src/json.c"
 #include "src/canon.c"
+=======
+/* 2. documents: strict JSON, the safe part of YAML; the rules for strings that come from outside */
+#include "src/json.c"
+#ifndef TAKO_OMIT_YAML
+#include "src/yaml.c"
+#endif
+>>>>>>> wt-config
 #include "src/rules.c"
 
 /* 3. the model: records, their JSON, and how an ending is judged */

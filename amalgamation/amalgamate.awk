@@ -150,7 +150,7 @@ BEGIN {
     print " *"
     print " * Put this file and tako.h beside your own and compile them:"
     print " *"
-    print " *     cc -O2 -o app app.c tako.c -lsqlite3 -lcjson -lseccomp -lpthread"
+    print " *     cc -O2 -o app app.c tako.c -lsqlite3 -lcjson -lseccomp -lyaml -lpthread"
     print " *"
     print " * Wants C11, gcc or clang, Linux; libsqlite3, libcjson and libseccomp with their headers."
     print " * -DTAKO_OMIT_NATIVE leaves the sandbox out (and libseccomp), -DTAKO_OMIT_SQLITE the SQLite"

@@ -18,11 +18,12 @@ function group(name, pattern, allowed)
 BEGIN {
     #     group       files                                          may include
     group("public",   "^tako\\.h$",                                  "")
-    group("contents", "^tako\\.c$",                                  "ground documents rules model engine handler sqlite native")
+    group("contents", "^tako\\.c$",                                  "ground documents yaml rules model engine handler sqlite native")
     group("ground",   "^src/(base\\.h|(mem|str|error|log|os|sha256)\\.c)$", "public")
     group("exec",     "^src/exec\\.h$",                              "ground public")
     group("json",     "^src/(json|canon)\\.h$",                      "ground public")
     group("documents", "^src/(json|canon)\\.c$",                     "json ground public")
+    group("yaml",     "^src/yaml\\.[ch]$",                            "ground public")
     group("rules",    "^src/rules\\.[ch]$",                           "ground public")
     group("classify", "^src/classify\\.h$",                          "exec ground public")
     group("model",    "^src/(record\\.[ch]|record_json\\.c|classify\\.c)$", "classify exec json ground public")
@@ -35,7 +36,7 @@ BEGIN {
     group("bench",    "^bench/",                                     "support public")
     group("support",  "^tests/support/",                             "public")
     group("machine",  "^tests/vm/",                                  "")
-    group("unit",     "^tests/unit/",                                "support model rules classify engine exec json ground public handler native sqlite")
+    group("unit",     "^tests/unit/",                                "support model rules yaml classify engine exec json ground public handler native sqlite")
     # What a store must do is tested on the example of a store too; how the SQLite store does it,
     # from inside.
     group("outer",    "^tests/contract/(check_store(_keep)?\\.c|store_(cases|kinds)\\.h)$", "support example public")
@@ -45,6 +46,7 @@ BEGIN {
 
     # Third-party headers of src/ and backends/: the one file of each.
     home["cjson/cJSON.h"] = "src/json.c"
+    home["yaml.h"] = "src/yaml.c"
     home["sqlite3.h"] = "backends/store_sqlite.c"
     home["seccomp.h"] = "backends/exec_native_seccomp.c"
     # In server/ cJSON may have one file too; nothing else may have any.
@@ -113,7 +115,7 @@ function system_include(name)
         if (name in home) {
             if (home[name] != FILENAME)
                 complain("<" name "> belongs to " home[name] " alone")
-        } else if (name == "check.h" || name ~ /^(curl|libpq|yaml|microhttpd)/)
+        } else if (name == "check.h" || name ~ /^(curl|libpq|microhttpd)/)
             complain("<" name "> has no place here: give it one in tests/lint/layers.awk")
     } else if (FILENAME ~ /^tests\//) {
         if ((name in home) && !(name in tests_may))
