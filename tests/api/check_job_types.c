@@ -1,4 +1,4 @@
-/* check_types.c - job types: every rule of a definition, digests, versions and how jobs are pinned to
+/* check_job_types.c - job types: every rule of a definition, digests, versions and how jobs are pinned to
  * them, and programs of other languages than Python.
  * SPDX-License-Identifier: MIT */
 #include "../support/sandbox.h"
@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-Suite *suite_types(void);
+Suite *suite_job_types(void);
 
 #define DEFAULT_DIGEST "52f275d9d66ce04aa181436783f11ebf59478911351fe9bcc5af3c80c6aa0f43"
 
@@ -493,10 +493,10 @@ START_TEST(requirements_need_leave_and_a_place)
 }
 END_TEST
 
-Suite *suite_types(void)
+Suite *suite_job_types(void)
 {
-    Suite *s = suite_create("types");
-    TCase *c = tcase_create("types");
+    Suite *s = suite_create("job_types");
+    TCase *c = tcase_create("job_types");
 
     tcase_set_timeout(c, 60);
     tcase_add_test(c, three_types_are_shipped_with_the_digests_of_the_contract);
