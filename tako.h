@@ -346,6 +346,7 @@ TAKO_API void tako_close(tako *t);
 
 /* ---- work ----------------------------------------------------------------------------- */
 
+/* Those that tako_limits can change are its INIT values. */
 #define TAKO_CODE_MAX 102400         /* bytes of code */
 #define TAKO_INPUT_MAX 1048576       /* bytes of input JSON */
 #define TAKO_INPUT_DEPTH_MAX 128     /* nesting of input JSON */
@@ -374,40 +375,41 @@ typedef struct tako_job {
     const char *type;       /* a job type's name, 1-64 of [A-Za-z0-9_-]; NULL = "default": Python
                                in the native sandbox. "NAME@latest", "NAME@TAG" and
                                "NAME@sha256:HEX" (at least 12 digits) name one of its versions */
-    const char *code;       /* UTF-8 without NUL, 1-TAKO_CODE_MAX bytes, not blank. Needed
-                               for sandboxed types, must be NULL for handlers */
+    const char *code;       /* UTF-8 without NUL, 1 to limits.code_bytes, not blank. Needed for
+                               sandboxed types, must be NULL for handlers */
     size_t code_len;        /* 0 = strlen(code) */
-    const char *input;      /* a JSON object; NULL = "{}". The job finds it in
-                               /input/data.json byte for byte as given */
+    const char *input;      /* a JSON object, at most limits.input_bytes; NULL = "{}". The job finds
+                               it in /input/data.json byte for byte as given */
     size_t input_len;       /* 0 = strlen(input) */
     const tako_file *files; /* input files, or NULL */
     size_t n_files;
-    int64_t timeout_ms;   /* wall time of the run, 1-TAKO_TIMEOUT_MAX_MS; 0 = 30000. A handler
-                               is asked to stop then (tako_call_cancelled), it cannot be killed */
-    int64_t memory_bytes; /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = 512 MiB. Without effect on
-                               handlers */
+    int64_t timeout_ms;   /* wall time of the run, 1 to limits.max_timeout_ms; 0 = that of its type. A
+                               handler is asked to stop then (tako_call_cancelled), it cannot be
+                               killed */
+    int64_t memory_bytes; /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = that of its type. Without effect
+                               on handlers */
     int priority;         /* -100..100, higher runs first; equal ones in order of submission */
     int64_t run_at_ms;    /* not before this instant, Unix milliseconds; 0 = now */
     const char *correlation_id; /* 1-64 visible ASCII characters, or NULL */
     const char *client_ip;      /* up to 45 characters, stored as given, or NULL */
     int64_t cpu_timeout_ms;     /* CPU time, user and system, of all its processes together,
-                                   1-TAKO_TIMEOUT_MAX_MS; 0 = no limit but timeout_ms. Without
-                                   effect on handlers */
+                                   1-TAKO_TIMEOUT_MAX_MS; 0 = that of its type. Without effect
+                                   on handlers */
     int64_t output_kill_bytes;  /* the job is killed once it wrote more than so many bytes to stdout
                                    or to stderr, 1-INT64_MAX; 0 = never: output beyond
-                                   TAKO_OUTPUT_CAP is counted and dropped. Without effect on
-                                   handlers */
+                                   limits.stdout_bytes and stderr_bytes is counted and dropped.
+                                   Without effect on handlers */
     const char *idempotency_key; /* 8-255 of [A-Za-z0-9_-], or NULL. A second submit with the same
                                    key and the same content gives the first job's id, whatever has
                                    become of that job, and runs nothing; with other content it is
                                    refused with TAKO_ECONFLICT. A key lives as long as its job's
                                    record (see record_ttl_ms) */
     int max_attempts;            /* 1-100: how often it is run when it fails by itself; 0 = as its
-                                   job type says, else 1. Timeouts and cancels are never retried
-                                   unless `retry_on` names them */
+                                   job type says, else 1. Timeouts and out of memory only when
+                                   `retry_on` names them, cancels never */
     const char *retry_on;        /* error types separated by commas that are worth another attempt;
-                                   NULL = as its job type says, else all but timeouts, cancels and
-                                   out of memory */
+                                   NULL = as its job type says, else whatever the program itself did
+                                   (its exit, a signal) and what could not be installed */
     int64_t retry_delay_ms;      /* before the second attempt, doubled before each further one up to
                                    30 s, give or take 10 %; 100-60000; 0 = as its type says, else
                                    1000 */

@@ -806,8 +806,59 @@ int tako_types(tako *t, const char *name, tako_version_fn *each, void *ctx, tako
     return rc;
 }
 
+struct type_list {
+    const tako_host *host;
+    tako_version_info *list;
+    size_t count, room;
+};
+
+static char *type_copy_text(const tako_host *host, const char *text)
+{
+    return tako__strdup(host, text ? text : "");
+}
+
+static int type_copy(void *ctx, const tako_version_info *info)
+{
+    struct type_list *all = ctx;
+    tako_version_info *to, *more;
+
+    if (all->count == all->room) {
+        all->room = all->room ? all->room * 2 : 16;
+        more = tako__resize(all->host, all->list, all->room * sizeof *more);
+        if (!more)
+            return TAKO_ENOMEM;
+        all->list = more;
+    }
+    to = &all->list[all->count++];
+    *to = *info;
+    to->size = sizeof *to;
+    to->type = type_copy_text(all->host, info->type);
+    to->tag = type_copy_text(all->host, info->tag);
+    to->digest = type_copy_text(all->host, info->digest);
+    to->built_by = type_copy_text(all->host, info->built_by);
+    to->requirements_hash = type_copy_text(all->host, info->requirements_hash);
+    to->definition = tako__strndup(all->host, info->definition, info->definition_len);
+    return to->type && to->tag && to->digest && to->built_by && to->requirements_hash &&
+                   to->definition
+               ? 0
+               : TAKO_ENOMEM;
+}
+
+static void type_free_text(const tako_host *host, const char *text)
+{
+    union {
+        const char *in;
+        char *out;
+    } ours = {text};
+
+    tako__free(host, ours.out);
+}
+
+/* The versions are copied first, so that `each` runs with no lock of the store held. */
 int tako_versions(tako *t, const char *name, tako_version_fn *each, void *ctx, tako_error *err)
 {
+    struct type_list all;
+    size_t i;
     int rc = tako__enter(t, "tako_versions", TAKO__ANYWHERE, err);
 
     if (rc != TAKO_OK)
@@ -816,5 +867,21 @@ int tako_versions(tako *t, const char *name, tako_version_fn *each, void *ctx, t
         return tako__fail(err, TAKO_EINVAL, "tako_versions: each is NULL");
     if (name && !tako__type_name_ok(name))
         return tako__fail(err, TAKO_EINVAL, "tako_versions: '%.80s' is no name of a job type", name);
-    return t->ops->versions(t->store, name, each, ctx, err);
+    memset(&all, 0, sizeof all);
+    all.host = &t->host;
+    rc = t->ops->versions(t->store, name, type_copy, &all, err);
+    if (rc == TAKO_ENOMEM)
+        rc = tako__nomem(err);
+    for (i = 0; rc == TAKO_OK && i < all.count; i++)
+        rc = each(ctx, &all.list[i]);
+    for (i = 0; i < all.count; i++) {
+        type_free_text(&t->host, all.list[i].type);
+        type_free_text(&t->host, all.list[i].tag);
+        type_free_text(&t->host, all.list[i].digest);
+        type_free_text(&t->host, all.list[i].built_by);
+        type_free_text(&t->host, all.list[i].requirements_hash);
+        type_free_text(&t->host, all.list[i].definition);
+    }
+    tako__free(&t->host, all.list);
+    return rc;
 }
