@@ -31,7 +31,14 @@
 #include "src/record_json.c"
 #include "src/classify.c"
 
-/* 4. the engine: jobs are checked, committed in groups, claimed, run, recorded */
+/* 4. the configuration: a file and variables become options and job types */
+#include "src/config_keys.c"
+#include "src/config_values.c"
+#include "src/config_types.c"
+#include "src/config_show.c"
+#include "src/config.c"
+
+/* 5. the engine: jobs are checked, committed in groups, claimed, run, recorded */
 #include "src/job.c"
 #include "src/pump.c"
 #include "src/turn.c"
@@ -40,7 +47,7 @@
 #include "src/engine.c"
 #include "src/api.c"
 
-/* 5. back ends: where jobs are kept, and where they run */
+/* 6. back ends: where jobs are kept, and where they run */
 #include "backends/exec_handler.c"
 #ifndef TAKO_OMIT_SQLITE
 #include "backends/store_sqlite_schema.c"
