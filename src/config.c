@@ -555,7 +555,7 @@ static int config_load(struct tako_config *c, const char *path, const tako_alloc
         config_apply(c, alloc);
         if (types)
             tako__config_types(c, types);
-        if (c->errors == 0)
+        if (c->errors == 0 && !c->nomem)
             tako__config_print(c);
     }
 #ifndef TAKO_OMIT_YAML

@@ -244,7 +244,9 @@ static const char **types_texts(const struct types_reader *r, const struct tako_
             tako__config_problem(r->c, TAKO_LOG_ERROR, &at, "'%s' %s",
                                  tako__config_shown(shown, "", item->text), fault);
     }
-    *count = texts ? n : 0;
+    if (r->c->nomem)
+        return NULL;
+    *count = n;
     return texts;
 }
 

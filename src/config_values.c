@@ -133,7 +133,7 @@ static bool values_wrong(struct tako_config *c, const struct tako__config_key *k
         is = "***";
     if (is)
         tako__config_problem(c, TAKO_LOG_ERROR, at, "'%s' must be %s",
-                             tako__config_shown(shown, key->name, is), must);
+                             tako__config_shown(shown, "", is), must);
     else
         tako__config_problem(c, TAKO_LOG_ERROR, at, "must be %s", must);
     return false;
@@ -278,7 +278,6 @@ static bool values_take_text(struct tako_config *c, const struct tako__config_ke
     char shown[TAKO__CONFIG_SHOWN];
 
     if (!text) {
-        value->text = NULL;
         if (node->kind == TAKO__YAML_NULL && !key->fallback)
             return true;
         return values_wrong(c, key, at, NULL, "a text");
@@ -287,8 +286,8 @@ static bool values_take_text(struct tako_config *c, const struct tako__config_ke
         return values_take_choice(c, key, text, at, value);
     fault = key->rule ? key->rule(text) : NULL;
     if (fault) {
-        tako__config_problem(c, TAKO_LOG_ERROR, at, "'%s' %s",
-                             tako__config_shown(shown, key->name, text), fault);
+        tako__config_problem(c, TAKO_LOG_ERROR, at, "'%s' %s", tako__config_shown(shown, "", text),
+                             fault);
         return false;
     }
     if (key->form == TAKO__CONFIG_PATH_FORM)
@@ -371,32 +370,35 @@ bool tako__config_take(struct tako_config *c, const struct tako__config_key *key
                        const struct tako__yaml *node, const struct tako__config_place *at,
                        struct tako__config_value *value)
 {
+    struct tako__config_value fresh;
     bool good = false;
 
+    memset(&fresh, 0, sizeof fresh);
     switch (key->kind) {
     case TAKO__CONFIG_BOOL:
-        good = values_take_bool(c, key, node, at, value);
+        good = values_take_bool(c, key, node, at, &fresh);
         break;
     case TAKO__CONFIG_INT:
     case TAKO__CONFIG_MILLI:
-        good = values_take_number(c, key, node, at, value);
+        good = values_take_number(c, key, node, at, &fresh);
         break;
     case TAKO__CONFIG_SIZE:
-        good = values_take_size(c, key, node, at, value);
+        good = values_take_size(c, key, node, at, &fresh);
         break;
     case TAKO__CONFIG_TEXT:
-        good = values_take_text(c, key, node, at, value);
+        good = values_take_text(c, key, node, at, &fresh);
         break;
     case TAKO__CONFIG_LIST:
-        good = values_take_list(c, key, node, at, value);
+        good = values_take_list(c, key, node, at, &fresh);
         break;
     }
     if (!good)
         return false;
-    value->set = true;
-    value->env = at->env != NULL;
-    value->line = at->line;
-    value->column = at->column;
+    fresh.set = true;
+    fresh.env = at->env != NULL;
+    fresh.line = at->line;
+    fresh.column = at->column;
+    *value = fresh;
     values_refuse(c, key, at, value);
     return true;
 }
@@ -426,7 +428,7 @@ bool tako__config_take_env(struct tako_config *c, const struct tako__config_key 
                (!values_decimal(text, &milli, &exact) || strchr(text, '.'))) {
         values_bounds(bounds, key);
         tako__config_problem(c, TAKO_LOG_ERROR, at, "must be an integer (got '%s'), %s",
-                             tako__config_shown(shown, key->name, text), bounds);
+                             tako__config_shown(shown, "", text), bounds);
         return false;
     } else if (key->kind == TAKO__CONFIG_LIST) {
         for (p = text; *p; p++)
