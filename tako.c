@@ -19,39 +19,28 @@
 #include "src/os.c"
 #include "src/sha256.c"
 
-/* 2. documents: strict JSON, the safe part of YAML; the rules for strings that come from outside */
+/* 2. documents: strict JSON, its canonical print for hashes, rules for strings from outside */
 #include "src/json.c"
-#ifndef TAKO_OMIT_YAML
-#include "src/yaml.c"
-#endif
-#include "src/rules.c"
-
-/* 3. the model: records, their JSON, and how an ending is judged */
-#include "src/record.c"
-#include "src/record_json.c"
-#include "src/classify.c"
-
-/* 4. the configuration: a file and variables become options and job types */
-#include "src/config_keys.c"
-#include "src/config_values.c"
-#include "src/config_types.c"
-#include "src/config_show.c"
-#include "src/config.c"
-
-/* 5. the engine: jobs are checked, committed in groups, claimed, run, recorded */
+#include "src/canon.c"
+#include "src/type.c"
 #include "src/job.c"
 #include "src/pump.c"
 #include "src/turn.c"
+#include "src/ending.c"
+#include "src/env.c"
 #include "src/worker.c"
 #include "src/keeper.c"
 #include "src/engine.c"
 #include "src/api.c"
+#include "src/lineage.c"
 
 /* 6. back ends: where jobs are kept, and where they run */
 #include "backends/exec_handler.c"
 #ifndef TAKO_OMIT_SQLITE
 #include "backends/store_sqlite_schema.c"
 #include "backends/store_sqlite_watch.c"
+#include "backends/store_sqlite_read.c"
+#include "backends/store_sqlite_keep.c"
 #include "backends/store_sqlite_jobs.c"
 #include "backends/store_sqlite.c"
 #endif
@@ -62,6 +51,7 @@
 #include "backends/exec_native_seccomp.c"
 #include "backends/exec_native_view.c"
 #include "backends/exec_native_pool.c"
+#include "backends/exec_native_task.c"
 #include "backends/exec_native_box.c"
 #include "backends/exec_native_tree.c"
 #include "backends/exec_native_bare.c"

@@ -859,9 +859,11 @@ TAKO_API const char *tako_config_json(const tako_config *c);
  * Writes: begin, any number of write methods, then commit or rollback, never from two threads
  * at once. Each write method takes a batch; per-item outcomes go to `results`, so that one bad
  * item does not spoil the group; a negative return value condemns the whole transaction.
- * Reads (get, list, get_blob, count, cancel_requests): any thread, any time, also while a
- * transaction is open; they see committed rows only, except that a method called by the
- * writing thread inside its transaction may see its own writes.
+ * Reads (all that lend or count): any thread, any time, also while a transaction is open; they
+ * see committed rows only, except that a method called by the writing thread inside its
+ * transaction may see its own writes.
+ * Content is counted: a row refers to what its insert and its finish named, each hash as often as
+ * it was named, and content that no row refers to any more is gone.
  * What a method receives is borrowed for the call. What it lends to a callback is borrowed for
  * that callback: memory never changes owner here. */
 
@@ -977,7 +979,7 @@ struct tako_store_ops {
     void (*rollback)(void *self);
 
     /* Content that exists already is left alone. What no row of the same transaction comes to refer
-     * to may be lost. */
+     * to is lost with its commit. */
     int (*put_blobs)(void *self, const tako_blob *blobs, size_t count, tako_error *err);
     /* New queued rows. results[i]: TAKO_OK, TAKO_ECONFLICT (the id or the key exists) or
      * TAKO_ENOTFOUND (content that it refers to is not there). */
@@ -985,7 +987,8 @@ struct tako_store_ops {
     /* Makes up to `limit` due queued rows running on `node` with attempt + 1 and lends each:
      * by priority, highest first, then in order of insertion. */
     int (*claim)(void *self, const tako_claim *what, tako_row_fn *got, void *ctx, tako_error *err);
-    /* results[i]: TAKO_OK, or TAKO_ESTATE (not running with that attempt and node: refused). */
+    /* results[i]: TAKO_OK, or TAKO_ESTATE (not running with that attempt and node: refused).
+     * Content that is not there is an error of the whole call: TAKO_ENOTFOUND. */
     int (*finish)(void *self, const tako_finish *items, size_t count, int *results,
                   tako_error *err);
     /* results[i]: TAKO_OK, TAKO_ESTATE (terminal) or TAKO_ENOTFOUND. */
@@ -999,7 +1002,8 @@ struct tako_store_ops {
     /* Newest first: by created_us, then by id, both descending; the cursor excludes its row. */
     int (*list)(void *self, const tako_filter *filter, tako_row_fn *got, void *ctx,
                 tako_error *err);
-    /* Lends at most `limit` bytes from `offset`, once, possibly none. TAKO_ENOTFOUND when absent. */
+    /* Lends at most `limit` bytes from `offset`, in one call of `got`, also when there are none.
+     * 0 and INT64_MAX: all. TAKO_ENOTFOUND when absent. */
     int (*get_blob)(void *self, const char *sha256, int64_t offset, int64_t limit,
                     tako_bytes_fn *got, void *ctx, tako_error *err);
     int (*count)(void *self, int64_t *queued, int64_t *running, tako_error *err);
@@ -1020,22 +1024,26 @@ struct tako_store_ops {
      * letter belongs to. */
     int (*expired)(void *self, int64_t before_us, size_t limit, tako_row_fn *got, void *ctx,
                    tako_error *err);
-    /* Removes rows with their texts, notes and key. Only terminal ones: others, and unknown ones,
-     * are left alone. results[i]: TAKO_OK, TAKO_ESTATE or TAKO_ENOTFOUND. */
+    /* Removes rows with their texts, notes and key. results[i]: TAKO_OK, TAKO_ESTATE (not terminal,
+     * or a dead letter belongs to it: left alone) or TAKO_ENOTFOUND. Content goes with its last
+     * reference at once: what the same transaction inserts later must put it again. */
     int (*purge)(void *self, const tako_removal *items, size_t count, int *results,
                  tako_error *err);
 
-    /* Dead letters. By id descending; created_us before `before_us` (0 = all). */
+    /* Dead letters. By id descending when `before_us` is 0. Else those created before it, the oldest
+     * first, and of the filter only its limit counts. */
     int (*list_dead)(void *self, const tako_dead_filter *filter, int64_t before_us,
                      tako_dead_fn *got, void *ctx, tako_error *err);
+    /* TAKO_ENOTFOUND when absent. */
     int (*get_dead)(void *self, int64_t id, tako_dead_fn *got, void *ctx, tako_error *err);
+    /* By count, highest first, then by error type. */
     int (*count_dead)(void *self, tako_dead_count_fn *got, void *ctx, tako_error *err);
     /* results[i]: TAKO_OK or TAKO_ENOTFOUND. */
     int (*drop_dead)(void *self, const int64_t *ids, size_t count, int *results, tako_error *err);
 
     /* Versions of job types: type and digest are the key, the rest is replaced. */
     int (*put_version)(void *self, const tako_version_info *version, tako_error *err);
-    /* By built_us, newest first, then by digest; of one type, or of all (NULL). */
+    /* By built_us, newest first, then by digest, then by type; of one type, or of all (NULL). */
     int (*versions)(void *self, const char *type, tako_version_fn *got, void *ctx, tako_error *err);
 
     /* A descriptor that becomes readable when another process may have written, or -1: then

@@ -56,10 +56,14 @@ void native_forget(struct native *n)
     native_cgroups_close(&n->cgroups, &n->host);
     native_view_free(&n->view, &n->host);
     native_bare_close(n);
-    tako__free(&n->host, n->bpf);
-    tako__free(&n->host, n->isolation);
-    n->bpf = NULL;
-    n->isolation = NULL;
+    for (i = 0; i < 2; i++) {
+        tako__free(&n->host, n->filter[i].bpf);
+        n->filter[i].bpf = NULL;
+    }
+    for (i = 0; i < NATIVE_ISOLATIONS; i++) {
+        tako__free(&n->host, n->isolation[i]);
+        n->isolation[i] = NULL;
+    }
     n->prepared = n->usable = false;
 }
 
@@ -95,6 +99,7 @@ static int native_copy(struct native *n, char **to, const char *from, const char
 static int native_open(void **self, const tako_host *host, const tako_options *opts,
                        tako_error *err)
 {
+    static const tako_limits standard = TAKO_LIMITS_INIT;
     struct native *n = tako__alloc(host, sizeof(*n));
     struct stat st;
     int rc;
@@ -104,6 +109,7 @@ static int native_open(void **self, const tako_host *host, const tako_options *o
     n->host = *host;
     n->init_fd = n->bare_fd = -1;
     n->security = opts->security;
+    n->limits = opts->limits ? *opts->limits : standard;
     pthread_mutex_init(&n->first, NULL);
     pthread_mutex_init(&n->lock, NULL);
     if ((rc = native_copy(n, &n->rootfs, opts->rootfs, "rootfs", true, err)) != TAKO_OK ||
@@ -130,7 +136,7 @@ static int native_check_interpreter(const struct native *n, tako_error *err)
     struct {
         uint64_t flags, mode, resolve;
     } how = {O_PATH | O_CLOEXEC, 0, 0x10 /* RESOLVE_IN_ROOT */};
-    const char *path = n->interpreter ? n->interpreter : "/usr/bin/python3";
+    const char *path = n->interpreter ? n->interpreter : NATIVE_INTERPRETER;
     const char *root = n->rootfs ? n->rootfs : "/";
     int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), error = 0;
     long fd;
@@ -152,9 +158,9 @@ static int native_check_interpreter(const struct native *n, tako_error *err)
     return TAKO_OK;
 }
 
-static int native_check(void *self, tako_error *err)
+/* Whether there is a sandbox, whatever runs in it. */
+static int native_check_sandbox(struct native *n, tako_error *err)
 {
-    struct native *n = self;
     sigset_t all, before;
     bool fresh;
     int rc;
@@ -173,7 +179,14 @@ static int native_check(void *self, tako_error *err)
         rc = tako__fail(err, TAKO_EEXEC, "%s", n->refusal);
     pthread_mutex_unlock(&n->lock);
     pthread_mutex_unlock(&n->first);
-    return rc == TAKO_OK ? native_check_interpreter(n, err) : rc;
+    return rc;
+}
+
+static int native_check(void *self, tako_error *err)
+{
+    int rc = native_check_sandbox(self, err);
+
+    return rc == TAKO_OK ? native_check_interpreter(self, err) : rc;
 }
 
 static int native_report(void *self, tako_layer_fn *each, void *ctx, tako_error *err)
@@ -243,6 +256,7 @@ static bool run_read_stream(struct run *r, int stream, int *fd)
 {
     ssize_t got = read(*fd, r->buffer, RUN_READ_SIZE);
     int64_t limit = r->task->output_kill_bytes;
+    int64_t kept = stream == 1 ? r->n->limits.stdout_bytes : r->n->limits.stderr_bytes;
 
     if (got > 0) {
         r->sink->write(r->sink->ctx, stream, r->buffer, (size_t)got);
@@ -251,7 +265,7 @@ static bool run_read_stream(struct run *r, int stream, int *fd)
             run_stop(r, TAKO_VERDICT_OUTPUT);
         /* What no record keeps is only counted: a flood is let come in gulps, so that it does not
          * cost its neighbours a CPU. */
-        if (r->seen[stream - 1] > TAKO_OUTPUT_CAP)
+        if (r->seen[stream - 1] > kept)
             r->rest_us = tako__mono_us() +
                          (got < RUN_READ_SIZE / 4 ? 4 * RUN_REST_US : RUN_REST_US);
         return true;
@@ -381,24 +395,47 @@ static void run_watch(struct run *r)
 
 /* ---- the judgement --------------------------------------------------------------------------- */
 
+/* What a step was about, when it was about one part of the root. */
+static void run_detail(const struct run *r, int step, char *out, size_t size)
+{
+    size_t index = (size_t)r->box.child.failed_index, own = r->n->view.count;
+    const struct native_item *item;
+
+    *out = '\0';
+    if (r->box.child.failed_index < 0 || step > NATIVE_STEP_TMPFS)
+        return;
+    if (index < own) {
+        item = &r->n->view.items[index];
+        if (step == NATIVE_STEP_BIND && item->src)
+            snprintf(out, size, " %.150s", item->src);
+    } else if (index - own < r->box.n_files + r->box.n_mounts) {
+        item = &r->box.items[index - own];
+        if (item->kind == NATIVE_ITEM_OVERLAY || item->kind == NATIVE_ITEM_BIND)
+            snprintf(out, size, " (mounts: %.150s at /%.150s)", item->src, item->dst);
+        else if (item->kind == NATIVE_ITEM_PLACE)
+            snprintf(out, size, " (mounts: a place at /%.150s)", item->dst);
+    }
+}
+
 static void run_setup_failed(const struct run *r, int step, int error, struct tako__outcome *out)
 {
-    const char *detail = "";
-    int index = r->box.child.failed_index;
+    char detail[340];
 
     out->verdict = TAKO_VERDICT_SETUP;
     out->retryable = error == EAGAIN || error == ENOMEM || error == EBUSY || error == ENFILE ||
                      error == EMFILE;
-    if (step == NATIVE_STEP_BIND && index >= 0 && (size_t)index < r->n->view.count &&
-        r->n->view.items[index].src)
-        detail = r->n->view.items[index].src;
+    run_detail(r, step, detail, sizeof(detail));
     if (step == NATIVE_STEP_EXEC)
         snprintf(out->message, sizeof(out->message),
-                 "The interpreter %s cannot be executed in the sandbox: %s",
-                 r->n->interpreter ? r->n->interpreter : "/usr/bin/python3", strerror(error));
+                 "The %s %.300s cannot be executed in the sandbox: %s",
+                 r->task->command ? "command" : "interpreter",
+                 r->task->command    ? r->task->command[0]
+                 : r->n->interpreter ? r->n->interpreter
+                                     : NATIVE_INTERPRETER,
+                 strerror(error));
     else
-        snprintf(out->message, sizeof(out->message), "The sandbox could not be set up: %s%s%s: %s",
-                 native_step_text(step), *detail ? " " : "", detail, strerror(error));
+        snprintf(out->message, sizeof(out->message), "The sandbox could not be set up: %s%s: %s",
+                 native_step_text(step), detail, strerror(error));
 }
 
 /* The kernel killed for want of memory: whose? Where processes wait at the job's own limit
@@ -491,8 +528,9 @@ static int native_run(void *self, const struct tako__task *task, const struct ta
     r.sink = sink;
     r.begin_us = tako__mono_us();
     r.deadline_us = r.begin_us + RUN_SETUP_LIMIT_US;
-    rc = native_check(r.n, &err);
-    out->isolation = r.n->isolation;
+    /* A program of its own is looked for by executing it, in the new root. */
+    rc = task->command ? native_check_sandbox(r.n, &err) : native_check(r.n, &err);
+    out->isolation = r.n->isolation[task->network ? NATIVE_WITH_NETWORK : 0];
     r.buffer = rc == TAKO_OK ? tako__alloc(&r.n->host, RUN_READ_SIZE) : NULL;
     if (rc == TAKO_OK && !r.buffer)
         rc = tako__nomem(&err);
@@ -502,6 +540,8 @@ static int native_run(void *self, const struct tako__task *task, const struct ta
                         "a limit of CPU time cannot be kept here: no cgroup counts it, and /proc "
                         "does not show this process");
     if (rc == TAKO_OK)
+        rc = native_task_check(r.n, task, &err);
+    if (rc == TAKO_OK)
         rc = native_box_prepare(&r.box, r.n, task, &err);
     if (rc != TAKO_OK) {
         out->verdict = TAKO_VERDICT_SETUP;
@@ -510,6 +550,7 @@ static int native_run(void *self, const struct tako__task *task, const struct ta
         goto out;
     }
     if (native_box_spawn(&r.box, &step, &error) == 0) {
+        out->isolation = r.n->isolation[r.box.weaker];
         run_watch(&r);
         run_judge(&r, out);
         if (out->verdict != TAKO_VERDICT_SETUP)

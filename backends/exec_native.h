@@ -2,6 +2,7 @@
  *
  *   exec_native_cgroup.c   a cgroup with the job's limits
  *   exec_native_view.c     what all jobs see of the host
+ *   exec_native_task.c     what a job asks for: checked, then put into plain data
  *   exec_native_box.c      everything one job will need, prepared as plain data
  *   exec_native_pool.c     namespaces and groups made ahead and removed afterwards
  *   exec_native_child.c    clone: new namespaces, the new root is built, init is executed
@@ -198,8 +199,10 @@ struct native_seccomp_rules {
     bool no_sockets; /* socket() refused entirely with EAFNOSUPPORT and connect/bind/listen/accept*
                         refused with EPERM; socketpair(AF_UNIX) stays. For hosts that have no
                         namespaces to give */
+    bool network;    /* TCP and UDP over IPv4 and IPv6 besides, and connect() and so on for them */
 };
-/* The filter as raw BPF, made once per engine. *filter is owned by the caller (tako__free). */
+/* The filter as raw BPF, made once per engine and kind of job. *filter is owned by the caller
+ * (tako__free). */
 TAKO_PRIVATE int native_seccomp_make(const tako_host *host,
                                      const struct native_seccomp_rules *rules, void **filter,
                                      size_t *n_insns, tako_error *err);
@@ -216,12 +219,17 @@ enum native_item_kind {
     NATIVE_ITEM_DEVICE,  /* src, the host's device node itself: nosuid, noexec */
     NATIVE_ITEM_DIR,     /* an empty directory */
     NATIVE_ITEM_SYMLINK, /* dst -> src */
-    NATIVE_ITEM_FILE     /* dst with data, which is src's when src is there */
+    NATIVE_ITEM_FILE,    /* dst with data, which is src's when src is there */
+    NATIVE_ITEM_PLACE,   /* a directory, or an empty file by `mode`, unless it is there; no link */
+    NATIVE_ITEM_TMPFS,   /* an empty file system of the job's own, with the options `src` */
+    NATIVE_ITEM_LOCK     /* what is mounted there becomes read-only */
 };
 
 struct native_item {
     enum native_item_kind kind;
-    bool below_other; /* a mount inside another item: its mount point exists */
+    bool below_other; /* inside another item: what it replaces, or its mount point, exists */
+    bool writable;    /* BIND */
+    bool owned;       /* FILE: the job's user owns it; TMPFS: its top directory */
     char *src;
     char *at;  /* in the child, while the new root is being built: NATIVE_MOUNT_AT "/" dst */
     char *dst; /* the part of `at` that is relative to the new root */
@@ -248,7 +256,9 @@ TAKO_PRIVATE int native_view_make(struct native_view *v, const tako_host *host, 
 TAKO_PRIVATE void native_view_free(struct native_view *v, const tako_host *host);
 
 #define NATIVE_KEEP_FDS 16
-#define NATIVE_PATH_RULES 8
+#define NATIVE_MOUNTS_MAX 32 /* of one job */
+#define NATIVE_PATH_RULES (8 + NATIVE_MOUNTS_MAX)
+#define NATIVE_SETS 3 /* of items: the view, the job's files, what it asked to have mounted */
 struct native_path_rule {
     const char *path; /* inside the new root */
     uint64_t access;  /* LANDLOCK_ACCESS_FS_* */
@@ -257,16 +267,17 @@ struct native_path_rule {
 /* All that the child between clone and exec works from. It shares the host's memory: it writes
  * only the volatile members and tree_fd. */
 struct native_child {
-    volatile int failed_step, failed_errno, failed_index;
-    bool map_ids;     /* in a fresh user namespace: write the maps below */
-    bool lock_userns; /* and allow no further one inside */
-    bool bare;        /* in no new namespace: nothing is mounted, the host made all there is */
-    int app_fd;       /* bare: the working directory */
+    volatile int failed_step, failed_errno, failed_index; /* index: through all sets */
+    volatile bool shared; /* an overlay of the last set was refused: bound instead */
+    bool map_ids;         /* in a fresh user namespace: write the maps below */
+    bool lock_userns;     /* and allow no further one inside */
+    bool bare;            /* in no new namespace: nothing is mounted, the host made all there is */
+    int app_fd;           /* bare: the working directory */
     bool mount_proc;
     char uid_map[48], gid_map[48];
-    const struct native_item *items[2]; /* the shared view, then the job's own files */
-    size_t n_items[2];
-    volatile int *tree_fd; /* scratch: one per item of items[0] */
+    const struct native_item *items[NATIVE_SETS];
+    size_t n_items[NATIVE_SETS];
+    volatile int *tree_fd; /* scratch: one per item */
     uint32_t owner;        /* of what the job can write; 0 = it is already */
     char root_options[96], tmp_options[96], output_options[96], shm_options[96], proc_options[64];
     int output_sock; /* a descriptor of /output is sent here */
@@ -314,8 +325,21 @@ struct native_layer_note {
     char detail[224];
 };
 
+/* What a job asked for may weaken a layer: one isolation text for each combination. */
+enum native_weaker {
+    NATIVE_WITH_NETWORK = 1,
+    NATIVE_WITH_SHARED = 2, /* a mount through which locks show */
+    NATIVE_ISOLATIONS = 4
+};
+
+struct native_filter {
+    void *bpf;
+    size_t n_insns;
+};
+
 struct native {
     tako_host host;
+    tako_limits limits;
     char *rootfs, *interpreter, *cgroup; /* NULL = the default */
     tako_security security;
     pthread_mutex_t first; /* held while preparing and probing; taken before `lock` */
@@ -325,8 +349,7 @@ struct native {
     bool privileged;               /* a root host: namespaces without a user namespace around them,
                                       and the job enters one of its own last */
     int init_fd;
-    void *bpf;
-    size_t n_insns;
+    struct native_filter filter[2]; /* without and with network */
     struct native_view view;
     struct native_cgroups cgroups;
     int landlock_abi;
@@ -343,16 +366,11 @@ struct native {
     uint64_t serial;
     struct native_pool pool;
     struct native_layer_note layer[NATIVE_LAYERS];
-    char *isolation; /* JSON text of the layers */
+    char *isolation[NATIVE_ISOLATIONS]; /* JSON text of the layers, by enum native_weaker */
 };
 
-/* What a job is given beyond its task. */
-#define NATIVE_PIDS_MAX 100
-#define NATIVE_CPU_PERCENT 100
-#define NATIVE_TMPFS_BYTES 104857600 /* /tmp, /output and /dev/shm, each */
-#define NATIVE_FSIZE_BYTES 104857600
-#define NATIVE_NOFILE 256
 #define NATIVE_STACK_BYTES 8388608
+#define NATIVE_INTERPRETER "/usr/bin/python3"
 
 struct native_box {
     struct native *n;
@@ -367,11 +385,17 @@ struct native_box {
     char work[96];       /* its name */
     long pid;
     struct native_child child;
-    struct native_item *items; /* the job's own files */
+    struct native_item *items; /* the job's own files, then its mounts */
+    size_t n_files, n_mounts;  /* of these */
     char *names;               /* their paths */
+    char *host_files;          /* contents of files of the host that it is shown */
+    int64_t file_bytes;        /* of what lies in its root */
+    int weaker;                /* enum native_weaker */
     int *tree_fd;
     void *stack;
 };
+/* The highest limit that a job can be given: the host's own is in the way of more. */
+TAKO_PRIVATE uint64_t native_limit_within(int resource, uint64_t wanted);
 /* Prepare, run inside, release: three steps, so that prepared boxes can be kept ready one day. */
 TAKO_PRIVATE int native_box_prepare(struct native_box *box, struct native *n,
                                     const struct tako__task *task, tako_error *err);
@@ -387,6 +411,24 @@ TAKO_PRIVATE void native_box_kill(struct native_box *box);
 /* Waits until the whole tree is gone. */
 TAKO_PRIVATE void native_box_reap(struct native_box *box);
 TAKO_PRIVATE void native_box_release(struct native_box *box);
+
+/* ---- what a job asks for --------------------------------------------------------------------- */
+
+/* TAKO_EINVAL or TAKO_EEXEC, naming the member, when it is not well-formed or cannot be had here. */
+TAKO_PRIVATE int native_task_check(const struct native *n, const struct tako__task *task,
+                                   tako_error *err);
+/* Fills box->items: code, input, files, and where there are namespaces files of the host's network,
+ * mounts and secrets. Gives writable mounts to the job's user. */
+TAKO_PRIVATE int native_task_items(struct native_box *box, tako_error *err);
+/* The user of the host that is the job's: what it shall own is given to him. 0 = the host's. */
+TAKO_PRIVATE uint32_t native_task_owner(const struct native_box *box);
+/* Program, arguments and environment, behind the plan in `b`. */
+TAKO_PRIVATE int native_task_program(const struct native_box *box, struct native_init_plan *plan,
+                                     struct tako__buf *b, tako_error *err);
+/* Appends to the plan at the next multiple of 8 and returns the address that init will see. */
+TAKO_PRIVATE uint64_t native_plan_put(struct tako__buf *b, const void *data, size_t len);
+
+/* ---- made ahead ------------------------------------------------------------------------------ */
 
 TAKO_PRIVATE void native_pool_start(struct native *n);
 TAKO_PRIVATE void native_pool_stop(struct native *n);

@@ -271,7 +271,7 @@ int native_bare_make(struct native_box *box, tako_error *err)
         bare_mkdir(top, "tmp/.cache/matplotlib", 0700, owner) < 0)
         return tako__fail_errno(err, TAKO_ESYS, errno, "making the job's directory %.200s/%s",
                                 n->bare_dir, box->work);
-    for (i = 0; i < box->child.n_items[1]; i++)
+    for (i = 0; i < box->n_files; i++)
         if (bare_write(top, &box->items[i]) < 0)
             return tako__fail_errno(err, TAKO_ESYS, errno, "writing %.100s/%s/%.100s", n->bare_dir,
                                     box->work, box->items[i].dst);
@@ -303,14 +303,14 @@ struct bare_beneath {
     int32_t fd;
 } __attribute__((packed));
 
-/* Links are followed: the rule is for what is there. What is not there needs none. */
-static int bare_allow(const struct native_box *box, int dir, const char *path, uint64_t access,
-                      tako_error *err)
+/* What is not there needs no rule. */
+static int bare_allow_as(const struct native_box *box, int dir, const char *path, int flags,
+                         uint64_t access, tako_error *err)
 {
     struct bare_beneath rule;
     struct stat st;
     long rc;
-    int fd = openat(dir, path, O_PATH | O_CLOEXEC);
+    int fd = openat(dir, path, O_PATH | O_CLOEXEC | flags);
 
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
         return TAKO_OK;
@@ -323,6 +323,30 @@ static int bare_allow(const struct native_box *box, int dir, const char *path, u
     tako__close_fd(&fd);
     return rc < 0 ? tako__fail_errno(err, TAKO_ESYS, errno, "a Landlock rule for %.200s", path)
                   : TAKO_OK;
+}
+
+/* Links are followed: the rule is for what is there. */
+static int bare_allow(const struct native_box *box, int dir, const char *path, uint64_t access,
+                      tako_error *err)
+{
+    return bare_allow_as(box, dir, path, 0, access, err);
+}
+
+/* What the task asked for; its mounts are where they are on the host (native_task_check). */
+static int bare_allow_task(const struct native_box *box, const struct native_rights *rights,
+                           tako_error *err)
+{
+    static const char *const network[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"};
+    const struct tako__task *task = box->task;
+    size_t i;
+    int rc = TAKO_OK;
+
+    for (i = 0; task && task->network && i < TAKO__LEN(network) && rc == TAKO_OK; i++)
+        rc = bare_allow(box, AT_FDCWD, network[i], BARE_FS_READ_FILE, err);
+    for (i = 0; task && i < task->n_mounts && rc == TAKO_OK; i++)
+        rc = bare_allow_as(box, AT_FDCWD, task->mounts[i].host, O_NOFOLLOW,
+                           rights->read | (task->mounts[i].writable ? rights->write : 0), err);
+    return rc;
 }
 
 /* Debian's Python has links from /usr/lib/python3.N to its settings there: without them it
@@ -358,7 +382,8 @@ int native_bare_rules(struct native_box *box, const struct native_rights *rights
                  (item->kind == NATIVE_ITEM_SYMLINK && strncmp(item->dst, "dev/", 4) != 0))
             rc = bare_allow(box, AT_FDCWD, item->dst - 1, rights->read, err);
     }
-    if (rc != TAKO_OK || (rc = bare_allow_python(box, err)) != TAKO_OK ||
+    if (rc != TAKO_OK || (rc = bare_allow_task(box, rights, err)) != TAKO_OK ||
+        (rc = bare_allow_python(box, err)) != TAKO_OK ||
         (rc = bare_allow(box, box->work_fd, "code", rights->read, err)) != 0 ||
         (rc = bare_allow(box, box->work_fd, "input", rights->read, err)) != 0 ||
         (rc = bare_allow(box, box->work_fd, "app", rights->read, err)) != 0 ||

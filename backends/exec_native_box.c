@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,6 @@
 #define BOX_P_PIDFD 3 /* idtype_t of waitid(2), Linux 5.4 */
 #define BOX_UNLOGGED \
     1 /* LANDLOCK_RESTRICT_SELF_LOG_SAME_EXEC_OFF: kill(2) with -1 is refused often */
-#define BOX_PATH 3200 /* of a bare job's directory */
 
 /* Landlock's file system rights (landlock(7)); the kernel's ABI decides how many it knows. */
 #define BOX_FS_EXECUTE 0x1u
@@ -34,6 +34,7 @@
 #define BOX_FS_REFER 0x2000u    /* ABI 2 */
 #define BOX_FS_TRUNCATE 0x4000u /* ABI 3 */
 #define BOX_FS_IOCTL 0x8000u    /* ABI 5 */
+#define BOX_FS_FILE 0xc007u     /* those that a file can have */
 
 struct box_ruleset {
     uint64_t fs, net, scoped;
@@ -87,8 +88,11 @@ static int box_landlock(struct native_box *box, tako_error *err)
     int abi = box->n->landlock_abi;
     uint64_t known = 0x1fffu | (abi >= 2 ? BOX_FS_REFER : 0) | (abi >= 3 ? BOX_FS_TRUNCATE : 0) |
                      (abi >= 5 ? BOX_FS_IOCTL : 0);
-    struct box_ruleset ruleset = {known, 0x3 /* bind, connect */, 0x3 /* abstract unix, signal */};
+    bool network = box->task && box->task->network;
+    struct box_ruleset ruleset = {known, network ? 0 : 0x3 /* bind, connect */,
+                                  0x3 /* abstract unix, signal */};
     struct native_path_rule *rule = box->child.rules;
+    const struct native_item *item;
     size_t i, size = abi < 4 ? 8 : abi < 6 ? 16 : 24;
     long fd;
 
@@ -116,38 +120,63 @@ static int box_landlock(struct native_box *box, tako_error *err)
         rule->path = writable[i];
         rule++->access = rights.write;
     }
+    for (i = 0; i < box->n_mounts; i++) {
+        item = &box->items[box->n_files + i];
+        if (item->kind != NATIVE_ITEM_BIND || !item->writable)
+            continue;
+        rule->path = item->dst - 1; /* with the slash before it */
+        rule++->access = S_ISDIR(item->mode) ? rights.write : rights.write & BOX_FS_FILE;
+    }
     box->child.n_rules = (size_t)(rule - box->child.rules);
     return TAKO_OK;
 }
 
-static void box_add_rlimit(struct native_init_plan *plan, int resource, uint64_t value)
+uint64_t native_limit_within(int resource, uint64_t wanted)
 {
-    struct native_rlimit *limit = &plan->rlimit[plan->n_rlimit++];
     struct rlimit now;
 
     if (getrlimit((__rlimit_resource_t)resource, &now) == 0 && now.rlim_max != RLIM_INFINITY &&
-        value > now.rlim_max)
-        value = now.rlim_max; /* raising it would need a privilege */
-    limit->resource = (uint64_t)resource;
-    limit->cur = limit->max = value;
+        wanted > now.rlim_max)
+        return now.rlim_max; /* raising it would need a privilege */
+    return wanted;
 }
 
-/* Counted per user and user namespace since Linux 5.14. In a namespace of its own only the job
- * counts, init and itself among it; else all that the user runs, and a guard. */
+static void box_add_rlimits(struct native_init_plan *plan, int resource, int64_t soft, int64_t hard)
+{
+    struct native_rlimit *limit = &plan->rlimit[plan->n_rlimit++];
+
+    limit->resource = (uint64_t)resource;
+    limit->max = native_limit_within(resource, (uint64_t)hard);
+    limit->cur = (uint64_t)soft < limit->max ? (uint64_t)soft : limit->max;
+}
+
+static void box_add_rlimit(struct native_init_plan *plan, int resource, int64_t value)
+{
+    box_add_rlimits(plan, resource, value, value);
+}
+
+/* Counted per user and user namespace since Linux 5.14. In a namespace of its own, or with a user of
+ * its own, only the job counts, and init and a guard with it; else all that the user runs: there a
+ * limit could be used up by others, and is set only where no group limits the job. */
 static int box_limit_processes(struct native_box *box, struct native_init_plan *plan,
                                tako_error *err)
 {
     const struct native *n = box->n;
-    int64_t others = 0;
+    bool group = n->cgroups.dir[NATIVE_PIDS] != NULL, shared = n->bare && !n->bare_ids;
+    int64_t soft = n->limits.nproc_soft, hard = n->limits.nproc_hard, others = 0;
 
-    if (n->bare && n->cgroups.dir[NATIVE_PIDS])
+    if ((shared && group) || (n->privileged && !n->use_userns))
         return TAKO_OK;
-    if (n->bare && !n->bare_ids && (others = native_tree_threads(getuid())) < 0)
+    if (shared && (others = native_tree_threads(getuid())) < 0)
         return tako__fail(err, TAKO_ESYS, "/proc does not show the processes of this user");
-    if (n->bare || !n->privileged || n->use_userns)
-        box_add_rlimit(plan, RLIMIT_NPROC,
-                       (uint64_t)others + NATIVE_PIDS_MAX + (n->cgroups.dir[NATIVE_PIDS] ? 16 : 1) +
-                           n->bare);
+    if (!group) { /* it stands in for the group's */
+        soft = soft < n->limits.pids ? soft : n->limits.pids;
+        hard = hard < n->limits.pids ? hard : n->limits.pids;
+    }
+    others += n->bare ? 2 : 1;
+    if (group && soft >= n->limits.pids)
+        others += 15; /* the group's, which is counted, shall be met first */
+    box_add_rlimits(plan, RLIMIT_NPROC, others + soft, others + hard);
     return TAKO_OK;
 }
 
@@ -158,8 +187,8 @@ static int box_rlimits(struct native_box *box, struct native_init_plan *plan, ta
     /* Not 0: core(5) has the host's own dump program run all the same then. A limit of 1 is its
      * sign for "never"; the filter keeps the job from changing it. */
     box_add_rlimit(plan, RLIMIT_CORE, 1);
-    box_add_rlimit(plan, RLIMIT_NOFILE, NATIVE_NOFILE);
-    box_add_rlimit(plan, RLIMIT_FSIZE, NATIVE_FSIZE_BYTES);
+    box_add_rlimits(plan, RLIMIT_NOFILE, box->n->limits.nofile_soft, box->n->limits.nofile_hard);
+    box_add_rlimit(plan, RLIMIT_FSIZE, box->n->limits.file_bytes);
     box_add_rlimit(plan, RLIMIT_STACK, NATIVE_STACK_BYTES);
     box_add_rlimit(plan, RLIMIT_MEMLOCK, 0);
     box_add_rlimit(plan, RLIMIT_SIGPENDING, 256);
@@ -167,80 +196,16 @@ static int box_rlimits(struct native_box *box, struct native_init_plan *plan, ta
     box_add_rlimit(plan, RLIMIT_RTPRIO, 0);
     box_add_rlimit(plan, RLIMIT_NICE, 0);
     if (!g->dir[NATIVE_MEMORY] && box->task)
-        box_add_rlimit(plan, RLIMIT_DATA, (uint64_t)box->task->memory_bytes);
+        box_add_rlimit(plan, RLIMIT_DATA, box->task->memory_bytes);
     return box_limit_processes(box, plan, err);
 }
 
 /* ---- init's plan ----------------------------------------------------------------------------- */
 
-/* Appends at the next multiple of 8 and returns the address that init will see. */
-static uint64_t box_put(struct tako__buf *b, const void *data, size_t len)
-{
-    static const char zeros[8] = {0};
-    uint64_t address;
-
-    tako__buf_add(b, zeros, (8 - b->len % 8) % 8);
-    address = NATIVE_PLAN_ADDR + b->len;
-    tako__buf_add(b, data, len);
-    return address;
-}
-
-/* `dir`, where there is one, takes the place of a '%'. */
-static uint64_t box_put_strings(struct tako__buf *b, const char *const *strings, const char *dir)
-{
-    char text[BOX_PATH + 64];
-    uint64_t at[16] = {0};
-    size_t n, len;
-
-    for (n = 0; strings[n]; n++) {
-        len = dir ? strcspn(strings[n], "%") : strlen(strings[n]);
-        if (strings[n][len])
-            snprintf(text, sizeof(text), "%.*s%s%s", (int)len, strings[n], dir,
-                     strings[n] + len + 1);
-        at[n] = strings[n][len] ? box_put(b, text, strlen(text) + 1)
-                                : box_put(b, strings[n], len + 1);
-    }
-    return box_put(b, at, (n + 1) * sizeof(at[0]));
-}
-
-static void box_put_program(struct native_box *box, struct native_init_plan *plan,
-                            struct tako__buf *b)
-{
-    static const char *const environment[] = {
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME=/home/sandbox",
-        "LANG=C.UTF-8",
-        "XDG_CACHE_HOME=/tmp/.cache",
-        "MPLCONFIGDIR=/tmp/.cache/matplotlib",
-        NULL};
-    static const char *const bare[] = {
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME=%/tmp",
-        "LANG=C.UTF-8",
-        "XDG_CACHE_HOME=%/tmp/.cache",
-        "MPLCONFIGDIR=%/tmp/.cache/matplotlib",
-        "TMPDIR=%/tmp",
-        "TAKO_CODE_DIR=%/code",
-        "TAKO_INPUT_DIR=%/input",
-        "TAKO_OUTPUT_DIR=%/output",
-        NULL};
-    const char *interpreter = box->n->interpreter ? box->n->interpreter : "/usr/bin/python3";
-    const char *argv[] = {interpreter, "-u", "/code/main.py", NULL};
-    char dir[BOX_PATH], script[BOX_PATH + 16];
-
-    if (box->n->bare) {
-        snprintf(dir, sizeof(dir), "%s/%s", box->n->bare_dir, box->work);
-        snprintf(script, sizeof(script), "%s/code/main.py", dir);
-        argv[2] = script;
-    }
-    plan->path = box_put(b, interpreter, strlen(interpreter) + 1);
-    plan->argv = box_put_strings(b, argv, NULL);
-    plan->envp = box_put_strings(b, box->n->bare ? bare : environment, box->n->bare ? dir : NULL);
-}
-
 static int box_fill_plan(struct native_box *box, struct native_init_plan *plan, struct tako__buf *b,
                          tako_error *err)
 {
+    const struct native_filter *filter = &box->n->filter[box->task && box->task->network];
     struct sock_fprog program;
     uint64_t insns;
     int i, rc;
@@ -267,20 +232,20 @@ static int box_fill_plan(struct native_box *box, struct native_init_plan *plan, 
     if (rc != TAKO_OK)
         return rc;
 
-    box_put(b, plan, sizeof(*plan)); /* room; written again below */
-    plan->zero_text = box_put(b, "0", 2);
-    plan->null_text = box_put(b, "/dev/null", sizeof("/dev/null"));
-    insns = box_put(b, box->n->bpf, box->n->n_insns * sizeof(struct sock_filter));
+    native_plan_put(b, plan, sizeof(*plan)); /* room; written again below */
+    plan->zero_text = native_plan_put(b, "0", 2);
+    plan->null_text = native_plan_put(b, "/dev/null", sizeof("/dev/null"));
+    insns = native_plan_put(b, filter->bpf, filter->n_insns * sizeof(struct sock_filter));
     memset(&program, 0, sizeof(program));
-    program.len = (unsigned short)box->n->n_insns;
+    program.len = (unsigned short)filter->n_insns;
     program.filter = (struct sock_filter *)(uintptr_t)insns;
-    plan->bpf = box_put(b, &program, sizeof(program));
+    plan->bpf = native_plan_put(b, &program, sizeof(program));
     if (box->task)
-        box_put_program(box, plan, b);
+        rc = native_task_program(box, plan, b, err);
     if (b->failed)
         return tako__nomem(err);
     memcpy(b->data, plan, sizeof(*plan));
-    return TAKO_OK;
+    return rc;
 }
 
 static int box_write_plan(struct native_box *box, tako_error *err)
@@ -295,7 +260,7 @@ static int box_write_plan(struct native_box *box, tako_error *err)
     if (rc != TAKO_OK)
         goto out;
     box->plan_fd = memfd_create("tako-plan", MFD_CLOEXEC);
-    if (box->plan_fd < 0 || box_lift(&box->plan_fd) < 0 || b.len > NATIVE_PLAN_MAX ||
+    if (box->plan_fd < 0 || box_lift(&box->plan_fd) < 0 ||
         write(box->plan_fd, b.data, b.len) != (ssize_t)b.len)
         rc = tako__fail_errno(err, TAKO_ESYS, errno, "writing the plan of a sandbox");
 out:
@@ -305,60 +270,17 @@ out:
 
 /* ---- the child's plan ------------------------------------------------------------------------ */
 
-/* Puts the item's name at *at, in the room up to `end` that box_job_files counted. */
-static void box_add_item(struct native_box *box, const char *dir, const char *name,
-                         const void *data, size_t len, char **at, const char *end)
-{
-    struct native_item *item = &box->items[box->child.n_items[1]++];
-
-    item->kind = NATIVE_ITEM_FILE;
-    item->mode = 0444;
-    item->data = data;
-    item->len = len;
-    item->at = *at;
-    item->dst = *at + sizeof(NATIVE_MOUNT_AT);
-    *at += snprintf(*at, (size_t)(end - *at), NATIVE_MOUNT_AT "/%s/%s", dir, name) + 1;
-}
-
-/* /code/main.py, /input/data.json and the input files; returns their size in *bytes. */
-static int box_job_files(struct native_box *box, int64_t *bytes, tako_error *err)
-{
-    const struct tako__task *task = box->task;
-    const char *end;
-    size_t i, room = 2 * sizeof(NATIVE_MOUNT_AT "/input/data.json");
-    char *at;
-
-    *bytes = 0;
-    if (!task)
-        return TAKO_OK;
-    for (i = 0; i < task->n_files; i++)
-        room += strlen(task->files[i].name) + sizeof(NATIVE_MOUNT_AT "/input/");
-    box->items = tako__array(&box->n->host, task->n_files + 2, sizeof(*box->items));
-    box->names = at = tako__alloc(&box->n->host, room);
-    if (!box->items || !box->names)
-        return tako__nomem(err);
-    end = at + room;
-    box_add_item(box, "code", "main.py", task->code, task->code_len, &at, end);
-    box_add_item(box, "input", "data.json", task->input, task->input_len, &at, end);
-    *bytes = (int64_t)(task->code_len + task->input_len);
-    for (i = 0; i < task->n_files; i++) {
-        box_add_item(box, "input", task->files[i].name, task->files[i].data, task->files[i].size,
-                     &at, end);
-        *bytes += (int64_t)task->files[i].size;
-    }
-    return TAKO_OK;
-}
-
 static void box_keep(struct native_child *child, int fd)
 {
     if (fd >= 0)
         child->keep_fd[child->n_keep++] = fd;
 }
 
-static void box_fill_child(struct native_box *box, int64_t bytes)
+static void box_fill_child(struct native_box *box)
 {
     struct native_child *c = &box->child;
     struct native *n = box->n;
+    size_t count;
     int i;
 
     c->map_ids = !n->privileged;
@@ -371,19 +293,21 @@ static void box_fill_child(struct native_box *box, int64_t bytes)
     c->items[0] = n->view.items;
     c->n_items[0] = n->view.count;
     c->items[1] = box->items;
+    c->n_items[1] = box->n_files;
+    c->items[2] = box->items ? box->items + box->n_files : NULL;
+    c->n_items[2] = box->n_mounts;
     c->tree_fd = box->tree_fd;
-    c->owner = !n->privileged ? 0 : box->slot >= 0 ? n->uid_base + (uint32_t)box->slot : 1000;
+    c->owner = n->privileged ? native_task_owner(box) : 0;
     /* Room for the job's files in whole pages, and for the tables of their names. */
+    count = n->view.count + box->n_files + box->n_mounts + 64;
     snprintf(c->root_options, sizeof(c->root_options), "mode=0755,size=%lld,nr_inodes=%zu",
-             (long long)(bytes + n->view.bytes +
-                         4096 * (int64_t)(c->n_items[0] + c->n_items[1] + 64) + 65536),
-             n->view.count + c->n_items[1] + 64);
-    snprintf(c->tmp_options, sizeof(c->tmp_options), "mode=1777,size=%d,nr_inodes=16384",
-             NATIVE_TMPFS_BYTES);
-    snprintf(c->output_options, sizeof(c->output_options), "mode=0777,size=%d,nr_inodes=4096",
-             NATIVE_TMPFS_BYTES);
-    snprintf(c->shm_options, sizeof(c->shm_options), "mode=1777,size=%d,nr_inodes=4096",
-             NATIVE_TMPFS_BYTES);
+             (long long)(box->file_bytes + n->view.bytes + 4096 * (int64_t)count + 65536), count);
+    snprintf(c->tmp_options, sizeof(c->tmp_options), "mode=1777,size=%lld,nr_inodes=16384",
+             (long long)n->limits.tmp_bytes);
+    snprintf(c->output_options, sizeof(c->output_options), "mode=0777,size=%lld,nr_inodes=4096",
+             (long long)n->limits.tmp_bytes);
+    snprintf(c->shm_options, sizeof(c->shm_options), "mode=1777,size=%lld,nr_inodes=4096",
+             (long long)n->limits.tmp_bytes);
     snprintf(c->proc_options, sizeof(c->proc_options), "%s",
              n->proc_options ? n->proc_options : "");
     c->output_sock = box->sock[1];
@@ -462,7 +386,6 @@ static void box_init(struct native_box *box, struct native *n, const struct tako
 int native_box_prepare(struct native_box *box, struct native *n, const struct tako__task *task,
                        tako_error *err)
 {
-    int64_t bytes = 0;
     int rc;
 
     box_init(box, n, task);
@@ -478,21 +401,24 @@ int native_box_prepare(struct native_box *box, struct native *n, const struct ta
         goto out;
     box->has_group = true;
     rc = native_group_limit(&box->group, task ? task->memory_bytes : TAKO_MEMORY_MIN,
-                            NATIVE_PIDS_MAX, NATIVE_CPU_PERCENT, err);
-    if (rc != TAKO_OK)
+                            n->limits.pids, task && task->cpu_percent ? task->cpu_percent : 100,
+                            err);
+    if (rc != TAKO_OK || (rc = native_task_items(box, err)) != TAKO_OK)
         goto out;
-    box->net_fd = native_pool_take_net(n);
-    box->tree_fd = tako__array(&n->host, n->view.count + 1, sizeof(*box->tree_fd));
+    if (!task || !task->network)
+        box->net_fd = native_pool_take_net(n);
+    box->tree_fd = tako__array(&n->host, n->view.count + box->n_files + box->n_mounts + 1,
+                               sizeof(*box->tree_fd));
     box->stack = mmap(NULL, BOX_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (!box->tree_fd || box->stack == MAP_FAILED) {
         rc = tako__nomem(err);
         goto out;
     }
-    if ((rc = box_open_fds(box, err)) != TAKO_OK || (rc = box_job_files(box, &bytes, err)) != 0 ||
+    if ((rc = box_open_fds(box, err)) != TAKO_OK ||
         (n->bare && (rc = native_bare_make(box, err)) != TAKO_OK) ||
         (rc = box_landlock(box, err)) != TAKO_OK || (rc = box_write_plan(box, err)) != TAKO_OK)
         goto out;
-    box_fill_child(box, bytes);
+    box_fill_child(box);
 out:
     if (rc != TAKO_OK)
         native_box_release(box);
@@ -548,8 +474,9 @@ static void box_close_given(struct native_box *box)
 
 int native_box_spawn(struct native_box *box, int *step, int *error)
 {
+    bool network = box->task && box->task->network;
     unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-                          (box->net_fd >= 0 ? 0 : CLONE_NEWNET) |
+                          (network || box->net_fd >= 0 ? 0 : CLONE_NEWNET) |
                           (box->n->privileged ? 0 : CLONE_NEWUSER);
 
     if (box->n->bare)
@@ -573,6 +500,8 @@ int native_box_spawn(struct native_box *box, int *step, int *error)
     }
     if (!box->n->use_notify)
         tako__close_fd(&box->sock[0]);
+    if (box->child.shared)
+        box->weaker |= NATIVE_WITH_SHARED;
     if (*step == NATIVE_STEP_NONE)
         return 0;
     native_box_kill(box);
@@ -656,8 +585,9 @@ void native_box_release(struct native_box *box)
     tako__free(&box->n->host, box->tree_fd);
     tako__free(&box->n->host, box->items);
     tako__free(&box->n->host, box->names);
+    tako__free(&box->n->host, box->host_files);
     box->stack = NULL;
     box->tree_fd = NULL;
     box->items = NULL;
-    box->names = NULL;
+    box->names = box->host_files = NULL;
 }

@@ -96,91 +96,112 @@ NATIVE_BARE static int child_offer(struct native_child *c)
     return 0;
 }
 
-/* Descriptors of what is taken from the host, before its root is covered: directories for overlays,
- * and copies of mounts, detached and locked down before they are seen anywhere. */
-NATIVE_BARE static int child_open_trees(struct native_child *c)
+/* Locks a detached copy of a mount down before it is seen anywhere. */
+NATIVE_BARE static int child_lock_tree(struct native_child *c, const struct native_item *item,
+                                       long fd)
 {
     volatile struct mount_attr attr;
-    const struct native_item *item;
-    long recursive;
-    size_t i;
 
-    for (i = 0; i < c->n_items[0]; i++) {
-        item = &c->items[0][i];
-        c->failed_index = (int)i;
-        c->tree_fd[i] = -1;
-        if (item->kind == NATIVE_ITEM_OVERLAY) {
-            c->tree_fd[i] = (int)NATIVE_SYS4(SYS_openat, AT_FDCWD, NATIVE_PTR(item->src),
-                                             O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-            CHILD_TRY(NATIVE_STEP_BIND, (long)c->tree_fd[i]);
-        }
-        if (item->kind != NATIVE_ITEM_BIND && item->kind != NATIVE_ITEM_DEVICE)
-            continue;
-        recursive = item->kind == NATIVE_ITEM_BIND ? CHILD_AT_RECURSIVE : 0;
-        c->tree_fd[i] = (int)NATIVE_SYS3(SYS_open_tree, AT_FDCWD, NATIVE_PTR(item->src),
-                                         OPEN_TREE_CLONE | O_CLOEXEC | recursive);
-        CHILD_TRY(NATIVE_STEP_BIND, (long)c->tree_fd[i]);
-        attr.attr_clr = 0;
-        attr.propagation = MS_PRIVATE;
-        attr.userns_fd = 0;
-        /* A read-only mount lets devices be written, but not their times and owners changed. */
-        attr.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY |
-                        (item->kind == NATIVE_ITEM_DEVICE ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
-        CHILD_TRY(NATIVE_STEP_BIND,
-                  NATIVE_SYS5(SYS_mount_setattr, c->tree_fd[i], NATIVE_PTR(""),
-                              CHILD_AT_EMPTY_PATH | recursive, NATIVE_PTR(&attr), sizeof(attr)));
-    }
+    attr.attr_clr = 0;
+    attr.propagation = MS_PRIVATE;
+    attr.userns_fd = 0;
+    /* A read-only mount lets devices be written, but not their times and owners changed. */
+    attr.attr_set = MOUNT_ATTR_NOSUID | (item->writable ? 0 : MOUNT_ATTR_RDONLY) |
+                    (item->kind == NATIVE_ITEM_DEVICE ? MOUNT_ATTR_NOEXEC : MOUNT_ATTR_NODEV);
+    CHILD_TRY(NATIVE_STEP_BIND,
+              NATIVE_SYS5(SYS_mount_setattr, fd, NATIVE_PTR(""),
+                          CHILD_AT_EMPTY_PATH |
+                              (item->kind == NATIVE_ITEM_DEVICE ? 0 : CHILD_AT_RECURSIVE),
+                          NATIVE_PTR(&attr), sizeof(attr)));
     return 0;
 }
 
-/* Working directory = the new root; every path below is relative to it. */
-NATIVE_BARE static int child_make_item(struct native_child *c, const struct native_item *item,
-                                       int tree_fd)
+/* Descriptors of what is taken from the host, before its root is covered: directories for overlays,
+ * and copies of mounts. */
+NATIVE_BARE static int child_open_trees(struct native_child *c)
 {
-    switch (item->kind) {
-    case NATIVE_ITEM_DIR:
-        CHILD_TRY(NATIVE_STEP_FILE,
-                  NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), item->mode));
-        return 0;
-    case NATIVE_ITEM_SYMLINK:
-        CHILD_TRY(NATIVE_STEP_FILE, NATIVE_SYS3(SYS_symlinkat, NATIVE_PTR(item->src), AT_FDCWD,
-                                                NATIVE_PTR(item->dst)));
-        return 0;
-    case NATIVE_ITEM_FILE:
-        CHILD_TRY(NATIVE_STEP_FILE, child_write_file(item->dst, O_CREAT | O_EXCL | O_NOFOLLOW,
-                                                     item->mode, item->data, (long)item->len));
-        return 0;
-    case NATIVE_ITEM_NODE:
-        CHILD_TRY(NATIVE_STEP_DEVICE, NATIVE_SYS4(SYS_mknodat, AT_FDCWD, NATIVE_PTR(item->dst),
-                                                  S_IFCHR | 0666, item->device));
-        return 0;
-    case NATIVE_ITEM_OVERLAY:
-        if (!item->below_other)
-            CHILD_TRY(NATIVE_STEP_FILE,
-                      NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), 0755));
-        /* The lower directory is named "." so that the job cannot read its path in mountinfo. An
-         * overlay needs two; the second is the job's empty working directory. */
-        CHILD_TRY(NATIVE_STEP_OVERLAY, NATIVE_SYS1(SYS_fchdir, tree_fd));
-        CHILD_TRY(NATIVE_STEP_OVERLAY,
-                  NATIVE_SYS5(SYS_mount, NATIVE_PTR("overlay"), NATIVE_PTR(item->at),
-                              NATIVE_PTR("overlay"), MS_RDONLY | MS_NOSUID | MS_NODEV,
-                              NATIVE_PTR("lowerdir=.:" NATIVE_MOUNT_AT "/app")));
-        CHILD_TRY(NATIVE_STEP_OVERLAY, NATIVE_SYS1(SYS_chdir, NATIVE_PTR(NATIVE_MOUNT_AT)));
-        NATIVE_SYS1(SYS_close, tree_fd);
-        return 0;
-    case NATIVE_ITEM_BIND:
-    case NATIVE_ITEM_DEVICE:
-        if (item->kind == NATIVE_ITEM_DEVICE)
-            CHILD_TRY(NATIVE_STEP_FILE,
-                      child_write_file(item->dst, O_CREAT | O_EXCL | O_NOFOLLOW, 0444, "", 0));
-        else if (!item->below_other)
-            CHILD_TRY(NATIVE_STEP_FILE,
-                      NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), 0755));
-        CHILD_TRY(NATIVE_STEP_BIND, NATIVE_SYS5(SYS_move_mount, tree_fd, NATIVE_PTR(""), AT_FDCWD,
-                                                NATIVE_PTR(item->dst), MOVE_MOUNT_F_EMPTY_PATH));
-        NATIVE_SYS1(SYS_close, tree_fd);
-        return 0;
+    const struct native_item *item;
+    size_t set, i, k = 0;
+    long fd;
+
+    for (set = 0; set < NATIVE_SETS; set++)
+        for (i = 0; i < c->n_items[set]; i++, k++) {
+            item = &c->items[set][i];
+            c->failed_index = (int)k;
+            c->tree_fd[k] = -1;
+            if (item->kind == NATIVE_ITEM_OVERLAY)
+                fd = NATIVE_SYS4(SYS_openat, AT_FDCWD, NATIVE_PTR(item->src),
+                                 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+            else if (item->kind == NATIVE_ITEM_BIND)
+                fd = NATIVE_SYS3(SYS_open_tree, AT_FDCWD, NATIVE_PTR(item->src),
+                                 OPEN_TREE_CLONE | O_CLOEXEC | CHILD_AT_RECURSIVE |
+                                     AT_SYMLINK_NOFOLLOW);
+            else if (item->kind == NATIVE_ITEM_DEVICE)
+                fd = NATIVE_SYS3(SYS_open_tree, AT_FDCWD, NATIVE_PTR(item->src),
+                                 OPEN_TREE_CLONE | O_CLOEXEC);
+            else
+                continue;
+            CHILD_TRY(NATIVE_STEP_BIND, fd);
+            c->tree_fd[k] = (int)fd;
+            if (item->kind != NATIVE_ITEM_OVERLAY && child_lock_tree(c, item, fd) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+NATIVE_BARE static int child_move_tree(struct native_child *c, const struct native_item *item,
+                                       long fd)
+{
+    CHILD_TRY(NATIVE_STEP_BIND, NATIVE_SYS5(SYS_move_mount, fd, NATIVE_PTR(""), AT_FDCWD,
+                                            NATIVE_PTR(item->dst), MOVE_MOUNT_F_EMPTY_PATH));
+    NATIVE_SYS1(SYS_close, fd);
+    return 0;
+}
+
+/* With `bind` a directory whose file system cannot be below an overlay is bound instead. */
+NATIVE_BARE static int child_make_overlay(struct native_child *c, const struct native_item *item,
+                                          long fd, bool bind)
+{
+    long done, copy;
+
+    /* The lower directory is named "." so that the job cannot read its path in mountinfo. An
+     * overlay needs two; the second is the place of /proc, which is still empty. */
+    CHILD_TRY(NATIVE_STEP_OVERLAY, NATIVE_SYS1(SYS_fchdir, fd));
+    done = NATIVE_SYS5(SYS_mount, NATIVE_PTR("overlay"), NATIVE_PTR(item->at),
+                       NATIVE_PTR("overlay"), MS_RDONLY | MS_NOSUID | MS_NODEV,
+                       NATIVE_PTR("lowerdir=.:" NATIVE_MOUNT_AT "/proc"));
+    if (!bind)
+        CHILD_TRY(NATIVE_STEP_OVERLAY, done);
+    CHILD_TRY(NATIVE_STEP_OVERLAY, NATIVE_SYS1(SYS_chdir, NATIVE_PTR(NATIVE_MOUNT_AT)));
+    if (done < 0) {
+        copy = NATIVE_SYS3(SYS_open_tree, fd, NATIVE_PTR(""),
+                           OPEN_TREE_CLONE | O_CLOEXEC | CHILD_AT_RECURSIVE | CHILD_AT_EMPTY_PATH);
+        CHILD_TRY(NATIVE_STEP_BIND, copy);
+        if (child_lock_tree(c, item, copy) < 0 || child_move_tree(c, item, copy) < 0)
+            return -1;
+        c->shared = true;
     }
+    NATIVE_SYS1(SYS_close, fd);
+    return 0;
+}
+
+/* A mount point that may be there. Its parents were made or found before, and are no links. */
+NATIVE_BARE static int child_make_place(struct native_child *c, const struct native_item *item)
+{
+    long done, fd;
+
+    if (S_ISREG(item->mode)) /* a mount does not follow it either */
+        done = NATIVE_SYS4(SYS_mknodat, AT_FDCWD, NATIVE_PTR(item->dst), item->mode, 0);
+    else
+        done = NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), item->mode);
+    if (done != -EEXIST)
+        CHILD_TRY(NATIVE_STEP_FILE, done);
+    if (S_ISREG(item->mode))
+        return 0;
+    fd = NATIVE_SYS4(SYS_openat, AT_FDCWD, NATIVE_PTR(item->dst),
+                     O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    CHILD_TRY(NATIVE_STEP_FILE, fd);
+    NATIVE_SYS1(SYS_close, fd);
     return 0;
 }
 
@@ -194,6 +215,82 @@ NATIVE_BARE static int child_mount_tmpfs(struct native_child *c, const char *at,
     if (c->owner)
         CHILD_TRY(NATIVE_STEP_TMPFS,
                   NATIVE_SYS5(SYS_fchownat, AT_FDCWD, NATIVE_PTR(at), c->owner, c->owner, 0));
+    return 0;
+}
+
+NATIVE_BARE static int child_lock_mount(struct native_child *c, const char *at)
+{
+    volatile struct mount_attr attr;
+
+    attr.attr_set = MOUNT_ATTR_RDONLY;
+    attr.attr_clr = 0;
+    attr.propagation = 0;
+    attr.userns_fd = 0;
+    CHILD_TRY(NATIVE_STEP_READONLY, NATIVE_SYS5(SYS_mount_setattr, AT_FDCWD, NATIVE_PTR(at), 0,
+                                                NATIVE_PTR(&attr), sizeof(attr)));
+    return 0;
+}
+
+/* Working directory = the new root; every path below is relative to it. */
+NATIVE_BARE static int child_make_item(struct native_child *c, const struct native_item *item,
+                                       int tree_fd, bool bind)
+{
+    switch (item->kind) {
+    case NATIVE_ITEM_DIR:
+        CHILD_TRY(NATIVE_STEP_FILE,
+                  NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), item->mode));
+        return 0;
+    case NATIVE_ITEM_SYMLINK:
+        CHILD_TRY(NATIVE_STEP_FILE, NATIVE_SYS3(SYS_symlinkat, NATIVE_PTR(item->src), AT_FDCWD,
+                                                NATIVE_PTR(item->dst)));
+        return 0;
+    case NATIVE_ITEM_FILE:
+        CHILD_TRY(NATIVE_STEP_FILE,
+                  child_write_file(item->dst,
+                                   O_CREAT | O_NOFOLLOW | (item->below_other ? O_TRUNC : O_EXCL),
+                                   item->mode, item->data, (long)item->len));
+        if (item->owned && c->owner)
+            CHILD_TRY(NATIVE_STEP_FILE, NATIVE_SYS5(SYS_fchownat, AT_FDCWD, NATIVE_PTR(item->dst),
+                                                    c->owner, c->owner, AT_SYMLINK_NOFOLLOW));
+        return 0;
+    case NATIVE_ITEM_NODE:
+        CHILD_TRY(NATIVE_STEP_DEVICE, NATIVE_SYS4(SYS_mknodat, AT_FDCWD, NATIVE_PTR(item->dst),
+                                                  S_IFCHR | 0666, item->device));
+        return 0;
+    case NATIVE_ITEM_OVERLAY:
+        if (!item->below_other)
+            CHILD_TRY(NATIVE_STEP_FILE,
+                      NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), 0755));
+        return child_make_overlay(c, item, tree_fd, bind);
+    case NATIVE_ITEM_BIND:
+    case NATIVE_ITEM_DEVICE:
+        if (item->kind == NATIVE_ITEM_DEVICE)
+            CHILD_TRY(NATIVE_STEP_FILE,
+                      child_write_file(item->dst, O_CREAT | O_EXCL | O_NOFOLLOW, 0444, "", 0));
+        else if (!item->below_other)
+            CHILD_TRY(NATIVE_STEP_FILE,
+                      NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), 0755));
+        return child_move_tree(c, item, tree_fd);
+    case NATIVE_ITEM_PLACE:
+        return child_make_place(c, item);
+    case NATIVE_ITEM_TMPFS:
+        return child_mount_tmpfs(c, item->dst, item->src);
+    case NATIVE_ITEM_LOCK:
+        return child_lock_mount(c, item->dst);
+    }
+    return 0;
+}
+
+/* `k` is the number of the first item through all sets. */
+NATIVE_BARE static int child_make_set(struct native_child *c, int set, size_t k)
+{
+    size_t i;
+
+    for (i = 0; i < c->n_items[set]; i++, k++) {
+        c->failed_index = (int)k;
+        if (child_make_item(c, &c->items[set][i], c->tree_fd[k], set == 2) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -231,8 +328,6 @@ NATIVE_BARE static int child_send_output(struct native_child *c)
 
 NATIVE_BARE static int child_build_root(struct native_child *c)
 {
-    size_t set, i;
-
     /* Modes below are meant as written. */
     CHILD_TRY(NATIVE_STEP_FILE, NATIVE_SYS1(SYS_umask, 0));
     CHILD_TRY(NATIVE_STEP_PRIVATE, NATIVE_SYS5(SYS_mount, NATIVE_PTR("none"), NATIVE_PTR("/"), 0,
@@ -243,13 +338,8 @@ NATIVE_BARE static int child_build_root(struct native_child *c)
               NATIVE_SYS5(SYS_mount, NATIVE_PTR("tmpfs"), NATIVE_PTR(NATIVE_MOUNT_AT),
                           NATIVE_PTR("tmpfs"), MS_NOSUID, NATIVE_PTR(c->root_options)));
     CHILD_TRY(NATIVE_STEP_ROOT, NATIVE_SYS1(SYS_chdir, NATIVE_PTR(NATIVE_MOUNT_AT)));
-    for (set = 0; set < 2; set++)
-        for (i = 0; i < c->n_items[set]; i++) {
-            c->failed_index = (int)i;
-            if (child_make_item(c, &c->items[set][i], set == 0 ? c->tree_fd[i] : -1) < 0)
-                return -1;
-        }
-    if (child_mount_tmpfs(c, "tmp", c->tmp_options) < 0 ||
+    if (child_make_set(c, 0, 0) < 0 || child_make_set(c, 1, c->n_items[0]) < 0 ||
+        child_mount_tmpfs(c, "tmp", c->tmp_options) < 0 ||
         child_mount_tmpfs(c, "output", c->output_options) < 0 ||
         child_mount_tmpfs(c, "dev/shm", c->shm_options) < 0 || child_send_output(c) < 0)
         return -1;
@@ -257,6 +347,8 @@ NATIVE_BARE static int child_build_root(struct native_child *c)
               NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR("tmp/.cache"), 0777));
     CHILD_TRY(NATIVE_STEP_TMPFS,
               NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR("tmp/.cache/matplotlib"), 0777));
+    if (child_make_set(c, 2, c->n_items[0] + c->n_items[1]) < 0)
+        return -1;
     if (c->mount_proc)
         CHILD_TRY(NATIVE_STEP_PROC,
                   NATIVE_SYS5(SYS_mount, NATIVE_PTR("proc"), NATIVE_PTR("proc"), NATIVE_PTR("proc"),
@@ -307,14 +399,8 @@ NATIVE_BARE static int child_forget_host(struct native_child *c)
 /* Root read-only, names, working directory. */
 NATIVE_BARE static int child_finish_root(struct native_child *c)
 {
-    volatile struct mount_attr attr;
-
-    attr.attr_set = MOUNT_ATTR_RDONLY;
-    attr.attr_clr = 0;
-    attr.propagation = 0;
-    attr.userns_fd = 0;
-    CHILD_TRY(NATIVE_STEP_READONLY, NATIVE_SYS5(SYS_mount_setattr, AT_FDCWD, NATIVE_PTR("/"), 0,
-                                                NATIVE_PTR(&attr), sizeof(attr)));
+    if (child_lock_mount(c, "/") < 0)
+        return -1;
     CHILD_TRY(NATIVE_STEP_HOSTNAME, NATIVE_SYS2(SYS_sethostname, NATIVE_PTR("tako"), 4));
     CHILD_TRY(NATIVE_STEP_HOSTNAME, NATIVE_SYS2(SYS_setdomainname, NATIVE_PTR("tako"), 4));
     CHILD_TRY(NATIVE_STEP_PIVOT, NATIVE_SYS1(SYS_chdir, NATIVE_PTR("/app")));
@@ -453,6 +539,7 @@ long native_child_spawn(struct native_child *child, unsigned long flags, void *s
 
     child->failed_step = NATIVE_STEP_NONE;
     child->failed_errno = 0;
+    child->failed_index = -1;
     /* No handler of the host may run in the child; the kernel's own call, since libc's leaves
      * its internal signals unblocked. */
     NATIVE_SYS4(SYS_rt_sigprocmask, 2, NATIVE_PTR(&all), NATIVE_PTR(&before), 8);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Host ids for jobs lie in here, above every range in use by convention (systemd, UIDS-GIDS). */
@@ -77,7 +78,7 @@ static const char *const probe_step[NATIVE_STEP_COUNT] = {
     [NATIVE_STEP_DEVICE] = "making a device node",
     [NATIVE_STEP_ROOT] = "mounting the new root",
     [NATIVE_STEP_FILE] = "creating a file in the new root",
-    [NATIVE_STEP_TMPFS] = "mounting /tmp, /output and /dev/shm",
+    [NATIVE_STEP_TMPFS] = "mounting /tmp, /output, /dev/shm or /run/secrets",
     [NATIVE_STEP_PROC] = "mounting /proc",
     [NATIVE_STEP_OUTPUT_FD] = "keeping /output open",
     [NATIVE_STEP_PIVOT] = "changing the root",
@@ -105,7 +106,7 @@ static const char *const probe_step[NATIVE_STEP_COUNT] = {
     [NATIVE_STEP_GO] = "waiting for the host",
     [NATIVE_STEP_STDIO] = "connecting the standard streams",
     [NATIVE_STEP_SECCOMP] = "installing the seccomp filter",
-    [NATIVE_STEP_EXEC] = "executing the interpreter",
+    [NATIVE_STEP_EXEC] = "executing the program",
     [NATIVE_STEP_CLONE] = "creating the namespaces",
 };
 
@@ -257,11 +258,16 @@ static bool probe_leave_unlocked(struct native *n, int error)
 
 static int probe_make_filter(struct native *n, tako_error *err)
 {
-    struct native_seccomp_rules rules = {n->use_notify, n->bare};
+    struct native_seccomp_rules rules = {n->use_notify, n->bare, false};
+    int i, rc = TAKO_OK;
 
-    tako__free(&n->host, n->bpf);
-    n->bpf = NULL;
-    return native_seccomp_make(&n->host, &rules, &n->bpf, &n->n_insns, err);
+    for (i = 0; i < 2 && rc == TAKO_OK; i++) {
+        tako__free(&n->host, n->filter[i].bpf);
+        n->filter[i].bpf = NULL;
+        rules.network = i == 1;
+        rc = native_seccomp_make(&n->host, &rules, &n->filter[i].bpf, &n->filter[i].n_insns, err);
+    }
+    return rc;
 }
 
 /* Another program's filter has the one listener that a process can have, or the kernel is old. */
@@ -273,7 +279,7 @@ static bool probe_no_listener(struct native *n, int error)
     probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true,
                "%zu instructions, allow list; foreign system calls end the process with SIGSYS (no "
                "listener: %s)",
-               n->n_insns, strerror(error));
+               n->filter[0].n_insns, strerror(error));
     return true;
 }
 
@@ -527,7 +533,7 @@ static void probe_note_bare(struct native *n, const char *why)
     probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true,
                "%zu instructions, allow list without sockets and IPC; changes of mode, owner and "
                "time of files are not made",
-               n->n_insns);
+               n->filter[0].n_insns);
     if (!n->cgroups.dir[NATIVE_PIDS])
         probe_note(n, PROBE_PIDS,
                    !n->bare_ids && getuid() == 0 ? TAKO_LAYER_OFF : TAKO_LAYER_WEAKER, false,
@@ -614,7 +620,7 @@ static void probe_note_all(struct native *n)
     probe_note(n, PROBE_NNP, TAKO_LAYER_ON, true, "set");
     probe_note(n, PROBE_SECCOMP, TAKO_LAYER_ON, true,
                "%zu instructions, allow list; foreign system calls are reported and end the job",
-               n->n_insns);
+               n->filter[0].n_insns);
     if (n->landlock_abi > 0)
         probe_note(n, PROBE_LANDLOCK, n->landlock_abi >= 6 ? TAKO_LAYER_ON : TAKO_LAYER_WEAKER,
                    true, "ABI %d%s", n->landlock_abi,
@@ -624,9 +630,12 @@ static void probe_note_all(struct native *n)
                    "this kernel has it not, or not enabled (Linux 5.13, boot option lsm=)");
     probe_note(n, PROBE_CGROUP_NS, TAKO_LAYER_ON, false, "new for each job");
     probe_note(n, PROBE_KEYRING, TAKO_LAYER_ON, false, "new for each job");
-    probe_note(n, PROBE_RLIMITS, TAKO_LAYER_ON, true,
-               "no core dumps, open files %d, file size %d MiB, locked memory 0", NATIVE_NOFILE,
-               NATIVE_FSIZE_BYTES / 1048576);
+    probe_note(
+        n, PROBE_RLIMITS, TAKO_LAYER_ON, true,
+        "no core dumps, open files %llu, file size %llu MiB, locked memory 0",
+        (unsigned long long)native_limit_within(RLIMIT_NOFILE, (uint64_t)n->limits.nofile_hard),
+        (unsigned long long)native_limit_within(RLIMIT_FSIZE, (uint64_t)n->limits.file_bytes) >>
+            20);
     probe_note_limits(n);
 }
 
@@ -655,24 +664,42 @@ static int probe_prepare(struct native *n, tako_error *err)
     return TAKO_OK;
 }
 
-static int probe_isolation_text(struct native *n, tako_error *err)
+/* A layer of a job that asked for what `weaker` says. */
+static void probe_layer_text(const struct native *n, int layer, int weaker, char *out, size_t size)
 {
     static const char *const state[] = {"off", "weaker", "on"};
+    const struct native_layer_note *note = &n->layer[layer];
+
+    if (layer == PROBE_NET_NS && (weaker & NATIVE_WITH_NETWORK))
+        snprintf(out, size, "off: the job type has network: it is the host's");
+    else if (layer == PROBE_FILES && (weaker & NATIVE_WITH_SHARED) && note->state == TAKO_LAYER_ON)
+        snprintf(out, size,
+                 "weaker: the job has mounts that are shared with the host: locks on "
+                 "their files are seen by others");
+    else
+        snprintf(out, size, "%s%s%s", state[note->state], note->state == TAKO_LAYER_ON ? "" : ": ",
+                 note->state == TAKO_LAYER_ON ? "" : note->detail);
+}
+
+static int probe_isolation_text(struct native *n, tako_error *err)
+{
     struct tako__buf b;
     char text[320];
-    int i;
+    int i, weaker;
 
-    tako__buf_init(&b, &n->host);
-    for (i = 0; i < NATIVE_LAYERS; i++) {
-        tako__buf_printf(&b, "%s\"%s\":", i ? "," : "{", probe_name[i]);
-        snprintf(text, sizeof(text), "%s%s%s", state[n->layer[i].state],
-                 n->layer[i].state == TAKO_LAYER_ON ? "" : ": ",
-                 n->layer[i].state == TAKO_LAYER_ON ? "" : n->layer[i].detail);
-        tako__buf_json(&b, text, strlen(text));
+    for (weaker = 0; weaker < NATIVE_ISOLATIONS; weaker++) {
+        tako__buf_init(&b, &n->host);
+        for (i = 0; i < NATIVE_LAYERS; i++) {
+            probe_layer_text(n, i, weaker, text, sizeof(text));
+            tako__buf_printf(&b, "%s\"%s\":", i ? "," : "{", probe_name[i]);
+            tako__buf_json(&b, text, strlen(text));
+        }
+        tako__buf_puts(&b, "}");
+        n->isolation[weaker] = tako__buf_take(&b);
+        if (!n->isolation[weaker])
+            return tako__nomem(err);
     }
-    tako__buf_puts(&b, "}");
-    n->isolation = tako__buf_take(&b);
-    return n->isolation ? TAKO_OK : tako__nomem(err);
+    return TAKO_OK;
 }
 
 /* In strict mode a required layer that is not on is a refusal; a Landlock that lacks newer rights

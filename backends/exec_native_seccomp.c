@@ -345,6 +345,52 @@ static const struct seccomp_row seccomp_alone[] = {
     {"setpriority", SECCOMP_YES, SECCOMP_LIST(seccomp_own_priority)},
     {"sched_setaffinity", SECCOMP_YES, SECCOMP_LIST(seccomp_own_affinity)},
 };
+
+/* ---- jobs with network ----------------------------------------------------------------------- */
+
+/* TCP and UDP. Raw sockets, of which the kernel would ask a capability, netlink, and the rarer
+ * protocols (SCTP, MPTCP, UDP-Lite, ping) stay out: large parts of the kernel that programs do
+ * without. */
+static const uint32_t seccomp_inet[] = {2, 10};          /* AF_INET, AF_INET6 */
+static const uint32_t seccomp_inet_types[] = {1, 2};     /* SOCK_STREAM, SOCK_DGRAM */
+static const uint32_t seccomp_protocols[] = {0, 6, 17};  /* as by type, TCP, UDP */
+#define SECCOMP_INET_CASES \
+    {0, SECCOMP_ISNT, 0, SECCOMP_LIST(seccomp_inet), SECCOMP_NO(EAFNOSUPPORT)}, \
+    {1, SECCOMP_ISNT, 0xf, SECCOMP_LIST(seccomp_inet_types), SECCOMP_NO(EPERM)}, \
+    {2, SECCOMP_ISNT, 0, SECCOMP_LIST(seccomp_protocols), SECCOMP_NO(EPROTONOSUPPORT)},
+static const struct seccomp_case seccomp_any_socket[] = {
+    {0, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_families), SECCOMP_YES},
+    SECCOMP_INET_CASES
+};
+static const struct seccomp_case seccomp_inet_socket[] = {
+    SECCOMP_INET_CASES
+};
+#undef SECCOMP_INET_CASES
+
+/* Options of IP are as harmless as their kernel's checks of capabilities are good; of the other
+ * levels these are refused: program loaders (above), TCP_ULP, which loads modules, UDP_ENCAP. The
+ * numbers mean nothing else at the levels that are left. */
+static const uint32_t seccomp_ip_levels[] = {0, 41};        /* SOL_IP, SOL_IPV6 */
+static const uint32_t seccomp_levels[] = {1, 6, 17};        /* SOL_SOCKET, SOL_TCP, SOL_UDP */
+static const uint32_t seccomp_netopts[] = {26, 50, 51, 52, 31, 100};
+static const struct seccomp_case seccomp_setnetopt[] = {
+    {1, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_ip_levels), SECCOMP_YES},
+    {1, SECCOMP_ISNT, 0, SECCOMP_LIST(seccomp_levels), SECCOMP_NO(ENOPROTOOPT)},
+    {2, SECCOMP_IS, 0, SECCOMP_LIST(seccomp_netopts), SECCOMP_NO(EPERM)},
+};
+
+/* These stand before all others. */
+static const struct seccomp_row seccomp_network[] = {
+    {"socket", SECCOMP_YES, SECCOMP_LIST(seccomp_any_socket)},
+    {"setsockopt", SECCOMP_YES, SECCOMP_LIST(seccomp_setnetopt)},
+};
+/* Without namespaces no local sockets come with it: those of the host could be connected to. A
+ * connected pair, the only kind there is, cannot be connected anew. */
+static const struct seccomp_row seccomp_network_alone[] = {
+    {"socket", SECCOMP_YES, SECCOMP_LIST(seccomp_inet_socket)},
+    {"setsockopt", SECCOMP_YES, SECCOMP_LIST(seccomp_setnetopt)},
+    {"accept accept4 bind connect listen", SECCOMP_YES, SECCOMP_PLAIN},
+};
 /* clang-format on */
 
 /* ---- from names to ranges of numbers --------------------------------------------------------- */
@@ -427,6 +473,9 @@ static int seccomp_plan_make(struct seccomp_plan *plan, const struct native_secc
     rc = seccomp_plan_rows(plan, SECCOMP_LIST(seccomp_policy), err);
     if (rc == TAKO_OK && rules->no_sockets)
         rc = seccomp_plan_rows(plan, SECCOMP_LIST(seccomp_alone), err);
+    if (rc == TAKO_OK && rules->network)
+        rc = rules->no_sockets ? seccomp_plan_rows(plan, SECCOMP_LIST(seccomp_network_alone), err)
+                               : seccomp_plan_rows(plan, SECCOMP_LIST(seccomp_network), err);
     if (rc != TAKO_OK)
         return rc;
     for (nr = 0; nr < SECCOMP_NUMBERS; nr++)

@@ -268,8 +268,8 @@ static int view_add_devices(struct native_view *v, const tako_host *host, bool n
 int native_view_make(struct native_view *v, const tako_host *host, const char *rootfs, bool nodes,
                      tako_error *err)
 {
-    /* app first: overlays need an empty directory */
-    static const char *const dirs[] = {"app",  "proc",  "dev",    "dev/shm", "tmp",         "run",
+    /* proc first: overlays need an empty directory */
+    static const char *const dirs[] = {"proc", "app",   "dev",    "dev/shm", "tmp",         "run",
                                        "code", "input", "output", "home",    "home/sandbox"};
     static const char *const links[][2] = {{"/proc/self/fd", "dev/fd"},
                                            {"/proc/self/fd/0", "dev/stdin"},

@@ -4,7 +4,8 @@
  * Why these tables: a job's state is a narrow row that changes three times in its life, its
  * texts are written once and never touched again. What can be claimed lies in `ready`, in the
  * order in which it is claimed, so that a claim reads the front of one b-tree no matter how much
- * history there is; `delayed` keeps what is not due yet and is moved over when it is.
+ * history there is; `delayed` keeps what is not due yet and is moved over when it is. How often
+ * content is referred to stands beside it, so that a count is changed without touching bytes.
  *
  * SPDX-License-Identifier: MIT */
 #include "store_sqlite.h"
@@ -71,13 +72,92 @@ static const char *const sqlite_schema_steps[] = {
     " sha256 BLOB NOT NULL UNIQUE," /* 32 bytes */
     " data BLOB NOT NULL"
     ") STRICT;",
+    /* 1 -> 2: keys, lineage, notes, counted content, dead letters, versions of job types. A job's
+     * status has 8 more while a dead letter belongs to it: retention reads ranges of job_list and
+     * never meets it there. `content` got a new name so that an older Tako which has the file open
+     * fails instead of storing what is not counted. */
+    "ALTER TABLE job ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job ADD COLUMN key TEXT;"
+    "ALTER TABLE job ADD COLUMN parent TEXT;"
+    "CREATE UNIQUE INDEX job_key ON job (key) WHERE key IS NOT NULL;"
+    "CREATE INDEX job_child ON job (parent, type_id, status, created_us, id)"
+    " WHERE parent IS NOT NULL;"
+    "CREATE TABLE note ("
+    " job INTEGER NOT NULL,"     /* job.seq */
+    " attempt INTEGER NOT NULL," /* one goes back to the queue only once */
+    " body TEXT NOT NULL,"
+    " PRIMARY KEY (job, attempt)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE dead ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT," /* never given twice */
+    " job INTEGER NOT NULL,"                 /* job.seq, which stays as long as this */
+    " error_type TEXT NOT NULL,"
+    " error_message TEXT NOT NULL,"
+    " retry_count INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL,"
+    " client_ip TEXT,"
+    " correlation_id TEXT,"
+    " summary TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX dead_type ON dead (error_type);" /* and then by id */
+    "CREATE INDEX dead_old ON dead (created_us);"
+    "CREATE TABLE dead_tally ("
+    " error_type TEXT PRIMARY KEY NOT NULL,"
+    " n INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX dead_most ON dead_tally (n DESC, error_type);"
+    "CREATE TABLE version ("
+    " seq INTEGER PRIMARY KEY,"
+    " type TEXT NOT NULL,"
+    " digest TEXT NOT NULL,"
+    " tag TEXT NOT NULL,"
+    " built_us INTEGER NOT NULL,"
+    " built_by TEXT NOT NULL,"
+    " requirements_hash TEXT NOT NULL,"
+    " definition TEXT NOT NULL,"
+    " UNIQUE (type, digest)"
+    ") STRICT;"
+    "CREATE INDEX version_of ON version (type, built_us DESC, digest);"
+    "CREATE INDEX version_all ON version (built_us DESC, digest, type);"
+    "ALTER TABLE blob RENAME TO content;"
+    "CREATE TABLE content_use ("
+    " seq INTEGER PRIMARY KEY," /* content.seq */
+    " n INTEGER NOT NULL"       /* how often rows refer to it */
+    ") STRICT;"
+    /* Counts what the documents of version 1 mention, each mention once. A document that cannot be
+     * read mentions nothing. What nobody mentions would never be removed: it goes now. */
+    "INSERT INTO content_use (seq, n)"
+    " SELECT c.seq, m.n FROM content AS c JOIN (SELECT hash, count(*) AS n FROM ("
+    "  SELECT json_extract(body, '$.code') AS hash FROM spec WHERE json_valid(body)"
+    "  UNION ALL SELECT json_extract(body, '$.input') FROM spec WHERE json_valid(body)"
+    "   AND json_type(body, '$.input_text') IS NULL" /* else it is kept in the document */
+    "  UNION ALL SELECT json_extract(f.value, '$.sha256') FROM spec AS s,"
+    "   json_each(CASE WHEN json_valid(s.body) THEN s.body ELSE '{}' END, '$.files') AS f"
+    "  UNION ALL SELECT json_extract(body, '$.stdout') FROM result WHERE json_valid(body)"
+    "  UNION ALL SELECT json_extract(body, '$.stderr') FROM result WHERE json_valid(body)"
+    "  UNION ALL SELECT json_extract(body, '$.output') FROM result WHERE json_valid(body)"
+    "  UNION ALL SELECT json_extract(f.value, '$.sha256') FROM result AS r,"
+    "   json_each(CASE WHEN json_valid(r.body) THEN r.body ELSE '{}' END, '$.artifacts') AS f"
+    " ) GROUP BY hash) AS m ON m.hash = lower(hex(c.sha256));"
+    "DELETE FROM content WHERE NOT EXISTS"
+    " (SELECT 1 FROM content_use AS u WHERE u.seq = content.seq);",
 };
 
 #define SQLITE_SCHEMA_ROW                                                               \
     "SELECT j.id, t.name, j.status, j.priority, j.attempt, j.deaths, j.cancel, j.node," \
-    " j.created_us, j.run_at_us, j.started_us, j.ended_us, s.body, r.body"              \
+    " j.created_us, j.run_at_us, j.started_us, j.ended_us, j.failures, j.key, j.parent," \
+    " s.body, r.body" \
     " FROM job AS j CROSS JOIN type AS t ON t.id = j.type_id"                           \
     " CROSS JOIN spec AS s ON s.seq = j.seq LEFT JOIN result AS r ON r.seq = j.seq "
+
+#define SQLITE_SCHEMA_DEAD                                                                     \
+    "SELECT d.id, j.id, t.name, d.error_type, d.error_message, d.retry_count, d.created_us,"   \
+    " d.client_ip, d.correlation_id, d.summary"                                                \
+    " FROM dead AS d CROSS JOIN job AS j ON j.seq = d.job"                                     \
+    " CROSS JOIN type AS t ON t.id = j.type_id "
+
+#define SQLITE_SCHEMA_VERSION                                                              \
+    "SELECT type, tag, digest, built_us, built_by, requirements_hash, definition FROM version "
 
 const char *tako__sqlite_sql(enum tako__sqlite_sql which)
 {
@@ -98,18 +178,48 @@ const char *tako__sqlite_sql(enum tako__sqlite_sql which)
         return "INSERT INTO type (name) VALUES (?1)";
     case TAKO__SQL_TYPE_ALL:
         return "SELECT id FROM type";
-    case TAKO__SQL_BLOB_PUT:
-        return "INSERT OR IGNORE INTO blob (sha256, data) VALUES (?1, ?2)";
-    case TAKO__SQL_BLOB_GET:
-        return "SELECT data FROM blob WHERE sha256 = ?1";
+    case TAKO__SQL_CONTENT_PUT:
+        return "INSERT OR IGNORE INTO content (sha256, data) VALUES (?1, ?2)";
+    case TAKO__SQL_CONTENT_GET:
+        return "SELECT data FROM content WHERE sha256 = ?1";
+    case TAKO__SQL_CONTENT_FIND: /* length() does not read the bytes */
+        return "SELECT c.seq, length(c.data), ifnull(u.n, 0) FROM content AS c"
+               " LEFT JOIN content_use AS u ON u.seq = c.seq WHERE c.sha256 = ?1";
+    case TAKO__SQL_CONTENT_DROP:
+        return "DELETE FROM content WHERE seq = ?1";
+    case TAKO__SQL_CONTENT_SWEEP:
+        return "DELETE FROM content WHERE seq >= ?1 AND NOT EXISTS"
+               " (SELECT 1 FROM content_use AS u WHERE u.seq = content.seq AND u.n > 0)";
+    case TAKO__SQL_USE_ADD:
+        return "INSERT INTO content_use (seq, n) SELECT seq, ?2 FROM content WHERE sha256 = ?1"
+               " ON CONFLICT (seq) DO UPDATE SET n = n + ?2";
+    case TAKO__SQL_USE_LESS:
+        return "UPDATE content_use SET n = n - 1 WHERE seq = ?1";
+    case TAKO__SQL_USE_DROP:
+        return "DELETE FROM content_use WHERE seq = ?1";
+    case TAKO__SQL_USE_SWEEP:
+        return "DELETE FROM content_use WHERE seq >= ?1 AND n = 0";
     case TAKO__SQL_JOB_ADD:
         return "INSERT OR IGNORE INTO job (id, type_id, status, priority, attempt, deaths,"
-               " cancel, node, created_us, run_at_us, started_us, ended_us)"
-               " VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+               " cancel, node, created_us, run_at_us, started_us, ended_us, failures, key, parent)"
+               " VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    case TAKO__SQL_JOB_DROP:
+        return "DELETE FROM job WHERE seq = ?1";
     case TAKO__SQL_SPEC_ADD:
         return "INSERT INTO spec (seq, body) VALUES (?1, ?2)";
-    case TAKO__SQL_RESULT_PUT:
-        return "INSERT OR REPLACE INTO result (seq, body) VALUES (?1, ?2)";
+    case TAKO__SQL_SPEC_DROP:
+        return "DELETE FROM spec WHERE seq = ?1";
+    case TAKO__SQL_RESULT_ADD:
+        return "INSERT INTO result (seq, body) VALUES (?1, ?2)";
+    case TAKO__SQL_RESULT_DROP:
+        return "DELETE FROM result WHERE seq = ?1";
+    case TAKO__SQL_NOTE_ADD:
+        return "INSERT INTO note (job, body, attempt) VALUES (?1, ?2, ?3)";
+    case TAKO__SQL_NOTE_DROP:
+        return "DELETE FROM note WHERE job = ?1";
+    case TAKO__SQL_NOTE_ALL:
+        return "SELECT body FROM note WHERE job = (SELECT seq FROM job WHERE id = ?1)"
+               " ORDER BY attempt";
     case TAKO__SQL_JOB_FIND:
         return "SELECT seq, type_id, status, priority, attempt, node, run_at_us FROM job"
                " WHERE id = ?1";
@@ -120,7 +230,8 @@ const char *tako__sqlite_sql(enum tako__sqlite_sql which)
         return "SELECT run_at_us FROM job WHERE seq = ?1";
     case TAKO__SQL_JOB_FINISH:
         return "UPDATE job SET status = ?2, deaths = ifnull(?3, deaths), run_at_us = ?4,"
-               " started_us = ifnull(?5, started_us), ended_us = ?6 WHERE seq = ?1";
+               " started_us = ifnull(?5, started_us), ended_us = ?6,"
+               " failures = ifnull(?7, failures) WHERE seq = ?1";
     case TAKO__SQL_JOB_ASK_CANCEL:
         return "UPDATE job SET cancel = 1 WHERE seq = ?1";
     case TAKO__SQL_READY_ADD:
@@ -161,6 +272,8 @@ const char *tako__sqlite_sql(enum tako__sqlite_sql which)
         return SQLITE_SCHEMA_ROW "WHERE j.id = ?1";
     case TAKO__SQL_ROW_BY_SEQ:
         return SQLITE_SCHEMA_ROW "WHERE j.seq = ?1";
+    case TAKO__SQL_ROW_BY_KEY:
+        return SQLITE_SCHEMA_ROW "WHERE j.key = ?1";
     case TAKO__SQL_ROWS_HELD:
         return SQLITE_SCHEMA_ROW "WHERE j.status = 2 AND j.node = ?1";
     case TAKO__SQL_ROWS_CANCELLED:
@@ -169,8 +282,51 @@ const char *tako__sqlite_sql(enum tako__sqlite_sql which)
         return "SELECT created_us, id, seq FROM job WHERE type_id = ?1 AND status = ?2"
                " AND created_us >= ?3 AND (created_us, id) < (?4, ?5)"
                " ORDER BY created_us DESC, id DESC LIMIT ?6";
+    case TAKO__SQL_LIST_CHILDREN:
+        return "SELECT created_us, id, seq FROM job WHERE type_id = ?1 AND status = ?2"
+               " AND created_us >= ?3 AND (created_us, id) < (?4, ?5) AND parent = ?7"
+               " ORDER BY created_us DESC, id DESC LIMIT ?6";
+    case TAKO__SQL_EXPIRED:
+        return "SELECT created_us, seq FROM job WHERE type_id = ?1 AND status = ?2"
+               " AND created_us < ?3 ORDER BY created_us LIMIT ?4";
     case TAKO__SQL_CURSOR:
         return "SELECT created_us FROM job WHERE id = ?1";
+    case TAKO__SQL_DEAD_ADD:
+        return "INSERT INTO dead (job, error_type, error_message, retry_count, created_us,"
+               " client_ip, correlation_id, summary) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    case TAKO__SQL_DEAD_LIST:
+        return SQLITE_SCHEMA_DEAD "WHERE d.id < ?1 ORDER BY d.id DESC LIMIT ?2";
+    case TAKO__SQL_DEAD_LIST_TYPE:
+        return SQLITE_SCHEMA_DEAD "WHERE d.error_type = ?3 AND d.id < ?1 ORDER BY d.id DESC LIMIT ?2";
+    case TAKO__SQL_DEAD_LIST_OLD:
+        return SQLITE_SCHEMA_DEAD "WHERE d.created_us < ?1 ORDER BY d.created_us, d.id LIMIT ?2";
+    case TAKO__SQL_DEAD_GET:
+        return SQLITE_SCHEMA_DEAD "WHERE d.id = ?1";
+    case TAKO__SQL_DEAD_HOLD:
+        return "UPDATE job SET status = status + 8 WHERE seq = ?1";
+    case TAKO__SQL_DEAD_FREE: /* its job: retention may meet it again */
+        return "UPDATE job SET status = status - 8 WHERE seq ="
+               " (SELECT job FROM dead WHERE id = ?1)";
+    case TAKO__SQL_DEAD_DROP:
+        return "DELETE FROM dead WHERE id = ?1";
+    case TAKO__SQL_DEAD_MORE:
+        return "INSERT INTO dead_tally (error_type, n) VALUES (?1, 1)"
+               " ON CONFLICT (error_type) DO UPDATE SET n = n + 1";
+    case TAKO__SQL_DEAD_LESS:
+        return "UPDATE dead_tally SET n = n - 1 WHERE error_type ="
+               " (SELECT error_type FROM dead WHERE id = ?1)";
+    case TAKO__SQL_DEAD_COUNT:
+        return "SELECT error_type, n FROM dead_tally WHERE n > 0 ORDER BY n DESC, error_type";
+    case TAKO__SQL_VERSION_PUT:
+        return "INSERT INTO version (type, digest, tag, built_us, built_by, requirements_hash,"
+               " definition) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+               " ON CONFLICT (type, digest) DO UPDATE SET tag = excluded.tag,"
+               " built_us = excluded.built_us, built_by = excluded.built_by,"
+               " requirements_hash = excluded.requirements_hash, definition = excluded.definition";
+    case TAKO__SQL_VERSIONS_OF:
+        return SQLITE_SCHEMA_VERSION "WHERE type = ?1 ORDER BY built_us DESC, digest";
+    case TAKO__SQL_VERSIONS:
+        return SQLITE_SCHEMA_VERSION "ORDER BY built_us DESC, digest, type";
     case TAKO__SQL_COUNT:
         break;
     }

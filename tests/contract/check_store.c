@@ -1,37 +1,9 @@
 /* check_store.c - what every store promises (tako.h, "stores"), run against each: SQLite in
  * memory, SQLite in a file, and a store that a host wrote with tako.h alone.
  * SPDX-License-Identifier: MIT */
-#include "store_cases.h"
-
-#define TAKO_EXAMPLE_NO_MAIN
-#include "../../examples/custom_store.c"
+#include "store_kinds.h"
 
 #include <stdatomic.h>
-
-enum { SQLITE_MEMORY, SQLITE_FILE, CUSTOM, STORES };
-
-static void box_open(struct box *b, int which)
-{
-    if (which == SQLITE_FILE) {
-        box_open_file(b);
-        return;
-    }
-    memset(b, 0, sizeof *b);
-    b->ops = which == CUSTOM ? &custom_store : tako_store_sqlite();
-    snprintf(b->uri, sizeof b->uri, "%s", which == CUSTOM ? "custom:" : "sqlite::memory:");
-    MUST(b->ops->open(&b->self, b->uri, cases_host(), err));
-}
-
-static void expect_ids(const struct seen *seen, const char *ids)
-{
-    char got[512] = "";
-    size_t i;
-
-    for (i = 0; i < seen->n; i++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", i > 0 ? " " : "",
-                 seen->rows[i].id);
-    ck_assert_str_eq(got, ids);
-}
 
 START_TEST(a_new_row_comes_back_as_it_was_given)
 {
@@ -42,6 +14,9 @@ START_TEST(a_new_row_comes_back_as_it_was_given)
 
     box_open(&b, _i);
     row.deaths = 2;
+    row.failures = 3;
+    row.key = "a key of its own";
+    row.parent = "gone long ago";
     row.spec = "{\"text\":\"\xc3\xa9\xf0\x9f\x90\x99\"}";
     row.spec_len = strlen(row.spec);
     add_row(&b, &row);
@@ -52,6 +27,9 @@ START_TEST(a_new_row_comes_back_as_it_was_given)
     ck_assert_int_eq(got.priority, -7);
     ck_assert_int_eq(got.attempt, 0);
     ck_assert_int_eq(got.deaths, 2);
+    ck_assert_int_eq(got.failures, 3);
+    ck_assert_str_eq(got.key, "a key of its own");
+    ck_assert_str_eq(got.parent, "gone long ago");
     ck_assert_int_eq(got.cancel, 0);
     ck_assert_str_eq(got.node, "");
     ck_assert_int_eq(got.created_us, INT64_C(9007199254740993)); /* 2^53 + 1 */
@@ -565,21 +543,6 @@ START_TEST(pages_are_stable_while_jobs_come_and_change)
 }
 END_TEST
 
-struct bytes {
-    char *data;
-    size_t len;
-};
-
-static int take_bytes(void *ctx, const void *data, size_t len)
-{
-    struct bytes *b = ctx;
-
-    b->data = realloc(b->data, len + 1);
-    memcpy(b->data, data, len);
-    b->len = len;
-    return 0;
-}
-
 #define HASH_A "00ff00000000000000000000000000000000000000000000000000000000abcd"
 #define HASH_B "ffff00000000000000000000000000000000000000000000000000000000abce"
 #define HASH_C "0000000000000000000000000000000000000000000000000000000000000000"
@@ -589,9 +552,12 @@ START_TEST(content_is_kept_to_the_byte_and_only_once)
 {
     size_t big = 10485760, i;
     unsigned char *data = malloc(big);
+    const char *refs[] = {HASH_A, HASH_B, HASH_C};
+    tako_row row = a_row("a", "t", 0, 1000, 1000);
     struct bytes got = {NULL, 0};
     tako_blob blobs[3];
     struct box b;
+    int result = 1;
 
     box_open(&b, _i);
     ck_assert_ptr_nonnull(data);
@@ -600,22 +566,26 @@ START_TEST(content_is_kept_to_the_byte_and_only_once)
     blobs[0] = (tako_blob){HASH_A, "a\0b\0\xff\n", 6};
     blobs[1] = (tako_blob){HASH_B, data, big};
     blobs[2] = (tako_blob){HASH_C, NULL, 0};
+    row.refs = refs;
+    row.n_refs = 3;
     MUST(b.ops->begin(b.self, err));
     MUST(b.ops->put_blobs(b.self, blobs, 3, err));
+    MUST(b.ops->insert(b.self, &row, 1, &result, err));
     MUST(b.ops->commit(b.self, err));
+    ck_assert_int_eq(result, TAKO_OK);
     blobs[0].data = "zzzzzz"; /* the name is there: left alone */
     MUST(b.ops->begin(b.self, err));
     MUST(b.ops->put_blobs(b.self, blobs, 1, err));
     MUST(b.ops->commit(b.self, err));
-    MUST(b.ops->get_blob(b.self, HASH_A, take_bytes, &got, err));
+    MUST(b.ops->get_blob(b.self, HASH_A, 0, INT64_MAX, take_bytes, &got, err));
     ck_assert_uint_eq(got.len, 6);
     ck_assert_mem_eq(got.data, "a\0b\0\xff\n", 6);
-    MUST(b.ops->get_blob(b.self, HASH_B, take_bytes, &got, err));
+    MUST(b.ops->get_blob(b.self, HASH_B, 0, INT64_MAX, take_bytes, &got, err));
     ck_assert_uint_eq(got.len, big);
     ck_assert_int_eq(memcmp(got.data, data, big), 0);
-    MUST(b.ops->get_blob(b.self, HASH_C, take_bytes, &got, err));
+    MUST(b.ops->get_blob(b.self, HASH_C, 0, INT64_MAX, take_bytes, &got, err));
     ck_assert_uint_eq(got.len, 0);
-    REFUSED(b.ops->get_blob(b.self, HASH_D, take_bytes, &got, err), TAKO_ENOTFOUND, "content");
+    REFUSED(b.ops->get_blob(b.self, HASH_D, 0, INT64_MAX, take_bytes, &got, err), TAKO_ENOTFOUND, "content");
     free(got.data);
     free(data);
     box_close(&b);
@@ -660,7 +630,7 @@ START_TEST(rollback_undoes_everything)
     after[2] = get_job(&b, "waits2");
     ck_assert_int_eq(memcmp(before, after, sizeof before), 0);
     ck_assert_str_eq(get_job(&b, "new").id, "");
-    ck_assert_int_eq(b.ops->get_blob(b.self, HASH_A, take_bytes, NULL, NULL), TAKO_ENOTFOUND);
+    ck_assert_int_eq(b.ops->get_blob(b.self, HASH_A, 0, INT64_MAX, take_bytes, NULL, NULL), TAKO_ENOTFOUND);
     MUST(b.ops->nodes(b.self, add_node, text, err));
     ck_assert_str_eq(text, "");
     expect_count(&b, 2, 1);

@@ -13,6 +13,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -36,7 +37,8 @@ Suite *suite_seccomp(void);
 #endif
 
 static const struct native_seccomp_rules all_rules[] = {
-    {false, false}, {true, false}, {false, true}, {true, true}};
+    {false, false, false}, {true, false, false}, {false, true, false}, {true, true, false},
+    {false, false, true},  {true, false, true},  {false, true, true},  {true, true, true}};
 
 /* ---- the program and its interpreter --------------------------------------------------------- */
 
@@ -384,6 +386,41 @@ static uint32_t policy_without_namespaces(const struct seccomp_data *d)
     }
 }
 
+/* The answer to a job with network where it is another one; 0 = it is not. */
+static uint32_t policy_with_network(const struct seccomp_data *d, bool no_sockets)
+{
+    const __u64 *a = d->args;
+    uint32_t family = (uint32_t)a[0], type = (uint32_t)a[1] & 0xf, protocol = (uint32_t)a[2];
+    uint32_t level = (uint32_t)a[1], option = (uint32_t)a[2];
+
+    switch (d->nr) {
+    case SYS_socket:
+        if (family == AF_UNIX && !no_sockets)
+            return ALLOWED;
+        if (family != AF_INET && family != AF_INET6)
+            return FAILS(EAFNOSUPPORT);
+        if (type != SOCK_STREAM && type != SOCK_DGRAM)
+            return FAILS(EPERM);
+        return allowed_unless(protocol != 0 && protocol != IPPROTO_TCP && protocol != IPPROTO_UDP,
+                              EPROTONOSUPPORT);
+    case SYS_setsockopt:
+        if (level == IPPROTO_IP || level == IPPROTO_IPV6)
+            return ALLOWED;
+        if (level != SOL_SOCKET && level != IPPROTO_TCP && level != IPPROTO_UDP)
+            return FAILS(ENOPROTOOPT);
+        return allowed_unless(
+            option == 26 || (option >= 50 && option <= 52) || option == 31 || option == 100, EPERM);
+    case SYS_connect:
+    case SYS_bind:
+    case SYS_listen:
+    case SYS_accept:
+    case SYS_accept4:
+        return ALLOWED;
+    default:
+        return 0;
+    }
+}
+
 static uint32_t policy_answer(const struct native_seccomp_rules *rules,
                               const struct seccomp_data *d)
 {
@@ -396,7 +433,9 @@ static uint32_t policy_answer(const struct native_seccomp_rules *rules,
     if ((uint32_t)d->nr >= 0x40000000 && d->nr != -1)
         return foreign;
 #endif
-    alone = rules->no_sockets ? policy_without_namespaces(d) : 0;
+    alone = rules->network ? policy_with_network(d, rules->no_sockets) : 0;
+    if (!alone && rules->no_sockets)
+        alone = policy_without_namespaces(d);
     if (alone)
         return alone;
     switch (policy_of_number(d->nr)) {
@@ -420,10 +459,11 @@ static void compare(struct program *p, const struct native_seccomp_rules *rules,
     uint32_t got = program_run(p, d), wanted = policy_answer(rules, d);
 
     if (got != wanted)
-        ck_abort_msg("notify %d, no_sockets %d, arch %#x, number %d (%#llx, %#llx, %#llx, %#llx, "
+        ck_abort_msg("notify %d, no_sockets %d, network %d, arch %#x, number %d (%#llx, %#llx, "
+                     "%#llx, %#llx, "
                      "%#llx, %#llx): %#x, wanted %#x",
-                     rules->notify, rules->no_sockets, d->arch, d->nr, d->args[0], d->args[1],
-                     d->args[2], d->args[3], d->args[4], d->args[5], got, wanted);
+                     rules->notify, rules->no_sockets, rules->network, d->arch, d->nr, d->args[0],
+                     d->args[1], d->args[2], d->args[3], d->args[4], d->args[5], got, wanted);
 }
 
 /* ---- the program against the policy ---------------------------------------------------------- */
