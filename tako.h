@@ -825,24 +825,30 @@ typedef struct tako_config tako_config;
  * No secret is in it. Must not call Tako. */
 typedef void tako_problem_fn(void *ctx, tako_level level, const char *text);
 
-/* Reads `path`; NULL = the first that there is of $TAKO_VM_CONFIG, ./tako_vm.yaml,
- * ./config/tako_vm.yaml, ~/.tako_vm/config.yaml and /etc/tako_vm/config.yaml, else defaults. Then
- * the variables; they win. All problems go to `problem`, which may be NULL; `alloc` NULL = libc.
+/* The file that is read when none is named: the first that there is of $TAKO_VM_CONFIG,
+ * ./tako_vm.yaml, ./config/tako_vm.yaml, ~/.tako_vm/config.yaml and /etc/tako_vm/config.yaml. Its
+ * name goes into `out`. Errors: ENOTFOUND (there is none), EINVAL (no room), ENOMEM, ESYS. */
+TAKO_API int tako_config_find(char *out, size_t size, tako_error *err);
+
+/* Reads `path`; NULL = the file that tako_config_find finds, or none: defaults. Then the variables;
+ * they win. All problems go to `problem`, which may be NULL; `alloc` NULL = libc.
  * Writes nothing anywhere.
  * Errors: ENOTFOUND (no file `path`), EINVAL (the message has the first problem), ESYS (unreadable),
  * EUNSUPPORTED (there is a file, and YAML was left out at compile time), ENOMEM. */
 TAKO_API int tako_config_load(tako_config **out, const char *path, const tako_allocator *alloc,
                               tako_problem_fn *problem, void *ctx, tako_error *err);
 TAKO_API void tako_config_free(tako_config *c);
-/* For tako_open, after what the host adds to a copy: log, callbacks, stores. Has `alloc` in it. */
+/* What a host may copy and add to: log, callbacks, stores. Has `alloc` in it. */
 TAKO_API const tako_options *tako_config_options(const tako_config *c);
+/* tako_open with `opts` (NULL = those above), after data_dir was made if it is missing, and
+ * tako_define_type for each job type. Errors: those of both; ESYS (the directory). */
+TAKO_API int tako_config_open(tako **out, const tako_config *c, const tako_options *opts,
+                              tako_error *err);
 /* For tako_define_type, in the order of the file. NULL past the end. */
 TAKO_API size_t tako_config_type_count(const tako_config *c);
 TAKO_API const tako_job_type *tako_config_type(const tako_config *c, size_t index);
 TAKO_API const char *tako_config_file(const tako_config *c); /* that was read, or NULL */
 TAKO_API tako_level tako_config_log_level(const tako_config *c);
-/* 1 when neither a file nor a variable set anything, else 0. */
-TAKO_API int tako_config_is_default(const tako_config *c);
 /* Every key with its heading and its value as text (NULL = none), secrets as "***". Non-zero from
  * `each` stops and is returned. */
 typedef int tako_config_fn(void *ctx, const char *section, const char *key, const char *value);

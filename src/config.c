@@ -1,7 +1,7 @@
 /* config.c - loads a configuration: finds the file, reads it, lets variables win, checks the rules
- * between keys, and fills the options for tako_open.
+ * between keys, fills the options for tako_open; and opens an engine with all that.
  *
- * Reads the environment and files, writes neither. Every problem is told before it gives up.
+ * Loading reads the environment and files, and writes neither. Every problem is told before it gives up.
  * SPDX-License-Identifier: MIT */
 #include "config.h"
 
@@ -613,6 +613,92 @@ void tako_config_free(tako_config *c)
     tako__free(&host, c);
 }
 
+int tako_config_find(char *out, size_t size, tako_error *err)
+{
+    tako_options options = TAKO_OPTIONS_INIT;
+    const char *file = NULL;
+    struct tako_config *c;
+    tako_host host;
+    int rc;
+
+    if (!out || size == 0)
+        return tako__fail(err, TAKO_EINVAL, "tako_config_find: there is no room at out");
+    *out = '\0';
+    tako__host_init(&host, &options);
+    c = tako__alloc(&host, sizeof *c);
+    if (!c)
+        return tako__nomem(err);
+    c->host = host;
+    rc = config_find(c, NULL, &file, err);
+    if (rc == TAKO_OK && !file)
+        rc = tako__fail(err, TAKO_ENOTFOUND, "there is no configuration file");
+    else if (rc == TAKO_OK && strlen(file) >= size)
+        rc = tako__fail(err, TAKO_EINVAL, "tako_config_find: the name needs %zu bytes",
+                        strlen(file) + 1);
+    else if (rc == TAKO_OK)
+        memcpy(out, file, strlen(file) + 1);
+    tako_config_free(c);
+    return rc;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* Makes a directory and what it lies in, for the user alone. */
+static int config_make_dir(const char *path, tako_error *err)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path), i;
+    struct stat st;
+
+    if (len >= sizeof part)
+        return tako__fail(err, TAKO_ESYS, "data_dir: '%.200s...' is too long", path);
+    memcpy(part, path, len + 1);
+    for (i = 1; i <= len; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        part[i] = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            int why = errno;
+
+            /* It may be there all the same, on a read-only file system say. */
+            if (stat(part, &st) != 0)
+                return tako__fail_errno(err, TAKO_ESYS, why, "data_dir: %.300s cannot be made",
+                                        part);
+        }
+        if (i < len)
+            part[i] = '/';
+    }
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return tako__fail(err, TAKO_ESYS, "data_dir: %.300s is no directory", path);
+    return TAKO_OK;
+}
+
+int tako_config_open(tako **out, const tako_config *c, const tako_options *opts, tako_error *err)
+{
+    int rc = TAKO_OK;
+    size_t i;
+
+    if (!out || !c)
+        return tako__fail(err, TAKO_EINVAL, "tako_config_open: %s is NULL", out ? "c" : "out");
+    *out = NULL;
+    if (!opts)
+        opts = &c->options;
+    if (opts->data_dir)
+        rc = config_make_dir(opts->data_dir, err);
+    if (rc == TAKO_OK)
+        rc = tako_open(out, opts, err);
+    for (i = 0; rc == TAKO_OK && i < c->n_types; i++) {
+        rc = tako_define_type(*out, &c->types[i], err);
+        if (rc != TAKO_OK)
+            rc = tako__context(err, rc, "job type '%.64s'", c->types[i].name);
+    }
+    if (rc != TAKO_OK) {
+        tako_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
 /* ---- what came of it ------------------------------------------------------------------------ */
 
 const tako_options *tako_config_options(const tako_config *c)
@@ -638,19 +724,6 @@ const char *tako_config_file(const tako_config *c)
 tako_level tako_config_log_level(const tako_config *c)
 {
     return c ? c->level : TAKO_LOG_INFO;
-}
-
-int tako_config_is_default(const tako_config *c)
-{
-    size_t count, i;
-
-    (void)tako__config_keys(&count);
-    if (!c || c->file)
-        return !c;
-    for (i = 0; i < count; i++)
-        if (c->values[i].set)
-            return 0;
-    return 1;
 }
 
 const char *tako_config_json(const tako_config *c)

@@ -750,33 +750,86 @@ START_TEST(wrong_variables_are_named)
 }
 END_TEST
 
-START_TEST(defaults_are_told_from_what_was_set)
+START_TEST(without_a_file_all_is_default)
 {
     struct config_load l;
+    char name[64];
+    tako_error err;
 
     if (access("/etc/tako_vm/config.yaml", F_OK) == 0)
         return;
+    ck_assert_int_eq(tako_config_find(name, sizeof name, &err), TAKO_ENOTFOUND);
+    ck_assert_str_eq(name, "");
     config_load_path(&l, NULL);
     ck_assert_int_eq(l.rc, TAKO_OK);
-    ck_assert_int_eq(tako_config_is_default(l.c), 1);
     ck_assert_uint_eq(tako_config_type_count(l.c), 0);
     ck_assert_ptr_null(tako_config_type(l.c, 0));
+    ck_assert_ptr_null(tako_config_file(l.c));
     ck_assert(!l.o->log);
     ck_assert_ptr_eq(l.o->alloc.ctx, &l.f);
     config_done(&l);
-    setenv("TAKO_VM_SECURITY_MODE", "strict", 1);
-    config_load_path(&l, NULL);
-    ck_assert_int_eq(tako_config_is_default(l.c), 0);
-    config_done(&l);
-    unsetenv("TAKO_VM_SECURITY_MODE");
-    config_load(&l, "");
-    ck_assert_int_eq(tako_config_is_default(l.c), 0);
-    config_done(&l);
-    ck_assert_int_eq(tako_config_is_default(NULL), 1);
     ck_assert_ptr_null(tako_config_options(NULL));
     ck_assert_ptr_null(tako_config_file(NULL));
     ck_assert_ptr_null(tako_config_json(NULL));
     tako_config_free(NULL);
+}
+END_TEST
+
+START_TEST(the_file_can_be_asked_for)
+{
+    char name[64];
+    tako_error err;
+
+    config_write("tako_vm.yaml", "");
+    ck_assert_int_eq(tako_config_find(name, sizeof name, &err), TAKO_OK);
+    ck_assert_str_eq(name, "./tako_vm.yaml");
+    ck_assert_int_eq(tako_config_find(name, strlen("./tako_vm.yaml"), &err), TAKO_EINVAL);
+    ck_assert_int_eq(tako_config_find(NULL, 3, &err), TAKO_EINVAL);
+    remove("tako_vm.yaml");
+}
+END_TEST
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+struct config_types_seen {
+    char names[256];
+};
+
+static int config_see_type(void *ctx, const tako_version_info *version)
+{
+    struct config_types_seen *seen = ctx;
+
+    strcat(strcat(seen->names, version->type), ";");
+    return 0;
+}
+
+START_TEST(an_engine_is_opened_with_it)
+{
+    struct config_types_seen seen = {""};
+    tako_options opts;
+    struct config_load l;
+    tako_error err;
+    tako *t = NULL;
+    struct stat st;
+
+    config_load(&l, "data_dir: a/b\nmax_workers: 1\njob_types: [{name: one}, {name: two}]\n");
+    ck_assert_msg(tako_config_open(&t, l.c, NULL, &err) == TAKO_OK, "%s", err.message);
+    ck_assert_int_eq(stat("a/b", &st), 0);
+    ck_assert_int_eq(st.st_mode & 0777, 0700);
+    ck_assert_int_eq(access("a/b/tako.db", F_OK), 0);
+    ck_assert_int_eq(tako_types(t, NULL, config_see_type, &seen, &err), 0);
+    ck_assert_str_eq(seen.names, "default;data-processing;ml-inference;one;two;");
+    tako_close(t);
+    opts = *tako_config_options(l.c);
+    opts.store = "nosuch:x";
+    ck_assert_int_eq(tako_config_open(&t, l.c, &opts, &err), TAKO_EUNSUPPORTED);
+    ck_assert_ptr_null(t);
+    opts.data_dir = "c.yaml/x";
+    ck_assert_int_eq(tako_config_open(&t, l.c, &opts, &err), TAKO_ESYS);
+    ck_assert_ptr_nonnull(strstr(err.message, "data_dir: c.yaml/x cannot be made"));
+    ck_assert_int_eq(tako_config_open(NULL, l.c, NULL, &err), TAKO_EINVAL);
+    ck_assert_int_eq(tako_config_open(&t, NULL, NULL, &err), TAKO_EINVAL);
+    config_done(&l);
 }
 END_TEST
 
@@ -1230,7 +1283,9 @@ Suite *suite_config(void)
     tc = config_case(s, "variables");
     tcase_add_test(tc, variables_win);
     tcase_add_test(tc, wrong_variables_are_named);
-    tcase_add_test(tc, defaults_are_told_from_what_was_set);
+    tcase_add_test(tc, without_a_file_all_is_default);
+    tcase_add_test(tc, the_file_can_be_asked_for);
+    tcase_add_test(tc, an_engine_is_opened_with_it);
     tcase_add_test(tc, keys_agree_with_each_other);
     tc = config_case(s, "types");
     tcase_add_test(tc, a_job_type_has_all_its_fields);
