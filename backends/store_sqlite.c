@@ -452,6 +452,7 @@ static int sqlite_store_begin(void *self, tako_error *err)
     }
     s->failed = false;
     s->queued_delta = s->running_delta = s->fresh_seq = 0;
+    memset(s->uses, 0, sizeof(s->uses));
     atomic_store_explicit(&s->owner, sqlite_tx_self(), memory_order_relaxed);
     return TAKO_OK;
 }
@@ -498,7 +499,7 @@ static int sqlite_store_commit(void *self, tako_error *err)
     if (rc == TAKO_OK)
         rc = sqlite_tx_same_file(s, err);
     if (rc == TAKO_OK)
-        rc = tako__sqlite_sweep(s, err);
+        rc = tako__sqlite_settle(s, err);
     if (rc == TAKO_OK && (s->queued_delta != 0 || s->running_delta != 0)) {
         tako__sqlite_bind_int(tally, 1, s->queued_delta);
         tako__sqlite_bind_int(tally, 2, s->running_delta);

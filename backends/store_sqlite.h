@@ -30,6 +30,7 @@ enum tako__sqlite_sql {
     TAKO__SQL_TYPE_ALL,
     TAKO__SQL_CONTENT_PUT,
     TAKO__SQL_CONTENT_GET,
+    TAKO__SQL_CONTENT_SEQ,
     TAKO__SQL_CONTENT_FIND,
     TAKO__SQL_CONTENT_DROP,
     TAKO__SQL_CONTENT_SWEEP,
@@ -140,6 +141,15 @@ struct tako__sqlite_type {
     char name[65];
 };
 
+#define TAKO__SQLITE_USES_CACHED 64
+
+/* Content that the open transaction met: many jobs of one commit refer to the same. */
+struct tako__sqlite_uses {
+    int64_t seq;  /* 0 = nothing */
+    int64_t more; /* uses that are not written yet */
+    unsigned char hash[32];
+};
+
 struct tako__sqlite {
     tako_host host;
     char *path; /* as given, for messages; ":memory:" in memory */
@@ -153,6 +163,7 @@ struct tako__sqlite {
     bool failed;                         /* the open transaction can only be rolled back */
     int64_t queued_delta, running_delta; /* of the open transaction */
     int64_t fresh_seq;                   /* of the first content it stored; 0 = none */
+    struct tako__sqlite_uses uses[TAKO__SQLITE_USES_CACHED]; /* also of that transaction */
     struct tako__sqlite_type types[TAKO__SQLITE_TYPES_CACHED];
     size_t n_types;
     dev_t dev; /* of the file; its log lies on the same */
@@ -306,8 +317,9 @@ TAKO_PRIVATE int tako__sqlite_next_due(void *self, const char *const *types, int
 /* Counts what a job refers to, all of it or, when something of it is missing, nothing. */
 TAKO_PRIVATE int tako__sqlite_use(struct tako__sqlite *s, const char *const *refs, size_t count,
                                   bool *missing, tako_error *err);
-/* At the end of a transaction: removes what it stored and nobody came to refer to. */
-TAKO_PRIVATE int tako__sqlite_sweep(struct tako__sqlite *s, tako_error *err);
+/* At the end of a transaction: writes its counts, and removes what it stored and nobody came to
+ * refer to. */
+TAKO_PRIVATE int tako__sqlite_settle(struct tako__sqlite *s, tako_error *err);
 /* `seq` is of its job, which gets the status that belongs to it elsewhere. */
 TAKO_PRIVATE int tako__sqlite_bury(struct tako__sqlite *s, int64_t seq, const tako_dead *dead,
                                    tako_error *err);

@@ -29,6 +29,101 @@ static bool sqlite_keep_hash(const char *hex, unsigned char out[32])
     return true;
 }
 
+static int sqlite_uses_write(struct tako__sqlite *s, struct tako__sqlite_uses *u, tako_error *err)
+{
+    struct sqlite3_stmt *st = s->writer.stmts[TAKO__SQL_USE_ADD];
+
+    if (u->more == 0)
+        return TAKO_OK;
+    tako__sqlite_bind_int(st, 1, u->seq);
+    tako__sqlite_bind_int(st, 2, u->more);
+    u->more = 0;
+    return tako__sqlite_run(s, TAKO__SQL_USE_ADD, err, "counting content");
+}
+
+static int sqlite_uses_write_all(struct tako__sqlite *s, tako_error *err)
+{
+    int rc = TAKO_OK;
+    size_t i;
+
+    for (i = 0; i < TAKO__SQLITE_USES_CACHED && rc == TAKO_OK; i++)
+        rc = sqlite_uses_write(s, &s->uses[i], err);
+    return rc;
+}
+
+static struct tako__sqlite_uses *sqlite_uses_slot(struct tako__sqlite *s,
+                                                  const unsigned char hash[32])
+{
+    return &s->uses[hash[0] % TAKO__SQLITE_USES_CACHED];
+}
+
+/* Remembers where content lies; what had its place is written. */
+static int sqlite_uses_know(struct tako__sqlite *s, const unsigned char hash[32], int64_t seq,
+                            tako_error *err)
+{
+    struct tako__sqlite_uses *u = sqlite_uses_slot(s, hash);
+    int rc = sqlite_uses_write(s, u, err);
+
+    memcpy(u->hash, hash, sizeof(u->hash));
+    u->seq = seq;
+    return rc;
+}
+
+/* *found = false when there is no such content; then nothing is counted. */
+static int sqlite_uses_count(struct tako__sqlite *s, const char *ref, int by, bool *found,
+                             tako_error *err)
+{
+    struct sqlite3_stmt *st = s->writer.stmts[TAKO__SQL_CONTENT_SEQ];
+    unsigned char hash[32];
+    struct tako__sqlite_uses *u;
+    int64_t seq = 0;
+    int rc;
+
+    *found = false;
+    if (!sqlite_keep_hash(ref, hash))
+        return tako__fail(err, TAKO_EINVAL,
+                          "sqlite:%s: a job refers to content by 64 lower hexadecimal digits",
+                          s->path);
+    u = sqlite_uses_slot(s, hash);
+    if (u->seq == 0 || memcmp(u->hash, hash, sizeof(hash)) != 0) {
+        rc = tako__sqlite_bind_blob(s, st, 1, hash, sizeof(hash), err);
+        if (rc != TAKO_OK)
+            return rc;
+        rc = tako__sqlite_next(s, &s->writer, st, err, "looking up content");
+        if (rc == 1)
+            seq = tako__sqlite_int(st, 0);
+        tako__sqlite_give(&s->writer, TAKO__SQL_CONTENT_SEQ, st);
+        if (rc == 1)
+            rc = sqlite_uses_know(s, hash, seq, err);
+        if (rc != TAKO_OK || seq == 0)
+            return rc;
+    }
+    u->more += by;
+    *found = true;
+    return TAKO_OK;
+}
+
+int tako__sqlite_use(struct tako__sqlite *s, const char *const *refs, size_t count, bool *missing,
+                     tako_error *err)
+{
+    bool found = true;
+    int rc = TAKO_OK;
+    size_t i;
+
+    *missing = false;
+    for (i = 0; i < count && rc == TAKO_OK; i++) {
+        rc = sqlite_uses_count(s, refs[i], 1, &found, err);
+        if (rc == TAKO_OK && !found)
+            break;
+    }
+    if (rc != TAKO_OK || i == count)
+        return rc;
+    *missing = true;
+    while (i-- > 0 && rc == TAKO_OK)
+        rc = sqlite_uses_count(s, refs[i], -1, &found, err);
+    return rc;
+}
+
 int tako__sqlite_put_blobs(void *self, const tako_blob *blobs, size_t count, tako_error *err)
 {
     struct tako__sqlite *s = self;
@@ -58,64 +153,23 @@ int tako__sqlite_put_blobs(void *self, const tako_blob *blobs, size_t count, tak
         seq = tako__sqlite_last_seq(s);
         if (s->fresh_seq == 0 || seq < s->fresh_seq)
             s->fresh_seq = seq;
+        rc = sqlite_uses_know(s, hash, seq, err);
     }
     return tako__sqlite_tx_done(s, rc);
 }
 
-/* *found = false when there is no such content; then nothing is counted. */
-static int sqlite_keep_count(struct tako__sqlite *s, const char *ref, int by, bool *found,
-                             tako_error *err)
+int tako__sqlite_settle(struct tako__sqlite *s, tako_error *err)
 {
-    struct sqlite3_stmt *st = s->writer.stmts[TAKO__SQL_USE_ADD];
-    unsigned char hash[32];
-    int rc;
+    int rc = sqlite_uses_write_all(s, err);
 
-    *found = false;
-    if (!sqlite_keep_hash(ref, hash))
-        return tako__fail(err, TAKO_EINVAL,
-                          "sqlite:%s: a job refers to content by 64 lower hexadecimal digits",
-                          s->path);
-    rc = tako__sqlite_bind_blob(s, st, 1, hash, sizeof(hash), err);
-    tako__sqlite_bind_int(st, 2, by);
-    if (rc == TAKO_OK)
-        rc = tako__sqlite_run(s, TAKO__SQL_USE_ADD, err, "counting content");
-    *found = rc == TAKO_OK && tako__sqlite_changes(s) == 1;
-    return rc;
-}
-
-int tako__sqlite_use(struct tako__sqlite *s, const char *const *refs, size_t count, bool *missing,
-                     tako_error *err)
-{
-    bool found = true;
-    int rc = TAKO_OK;
-    size_t i;
-
-    *missing = false;
-    for (i = 0; i < count && rc == TAKO_OK; i++) {
-        rc = sqlite_keep_count(s, refs[i], 1, &found, err);
-        if (rc == TAKO_OK && !found)
-            break;
-    }
-    if (rc != TAKO_OK || i == count)
+    if (rc != TAKO_OK || s->fresh_seq == 0)
         return rc;
-    *missing = true;
-    while (i-- > 0 && rc == TAKO_OK) /* what comes back to nothing here was stored just now */
-        rc = sqlite_keep_count(s, refs[i], -1, &found, err);
-    return rc;
-}
-
-int tako__sqlite_sweep(struct tako__sqlite *s, tako_error *err)
-{
-    int rc;
-
-    if (s->fresh_seq == 0)
-        return TAKO_OK;
     tako__sqlite_bind_int(s->writer.stmts[TAKO__SQL_CONTENT_SWEEP], 1, s->fresh_seq);
     tako__sqlite_bind_int(s->writer.stmts[TAKO__SQL_USE_SWEEP], 1, s->fresh_seq);
     rc = tako__sqlite_run(s, TAKO__SQL_CONTENT_SWEEP, err, "removing content without a use");
-    return rc == TAKO_OK
-               ? tako__sqlite_run(s, TAKO__SQL_USE_SWEEP, err, "removing content without a use")
-               : rc;
+    if (rc == TAKO_OK) /* what was counted and uncounted again */
+        rc = tako__sqlite_run(s, TAKO__SQL_USE_SWEEP, err, "removing content without a use");
+    return rc;
 }
 
 /* One use less; with the last one the content goes. */
@@ -281,6 +335,8 @@ int tako__sqlite_purge(void *self, const tako_removal *items, size_t count, int 
 
     if (rc != TAKO_OK)
         return rc;
+    rc = sqlite_uses_write_all(s, err);
+    memset(s->uses, 0, sizeof(s->uses)); /* what is remembered may go now */
     for (i = 0; i < count && rc == TAKO_OK; i++) {
         if (items[i].id == NULL)
             rc = tako__fail(err, TAKO_EINVAL, "sqlite:%s: items[%zu] has no id", s->path, i);

@@ -182,6 +182,8 @@ const char *tako__sqlite_sql(enum tako__sqlite_sql which)
         return "INSERT OR IGNORE INTO content (sha256, data) VALUES (?1, ?2)";
     case TAKO__SQL_CONTENT_GET:
         return "SELECT data FROM content WHERE sha256 = ?1";
+    case TAKO__SQL_CONTENT_SEQ:
+        return "SELECT seq FROM content WHERE sha256 = ?1";
     case TAKO__SQL_CONTENT_FIND: /* length() does not read the bytes */
         return "SELECT c.seq, length(c.data), ifnull(u.n, 0) FROM content AS c"
                " LEFT JOIN content_use AS u ON u.seq = c.seq WHERE c.sha256 = ?1";
@@ -191,7 +193,7 @@ const char *tako__sqlite_sql(enum tako__sqlite_sql which)
         return "DELETE FROM content WHERE seq >= ?1 AND NOT EXISTS"
                " (SELECT 1 FROM content_use AS u WHERE u.seq = content.seq AND u.n > 0)";
     case TAKO__SQL_USE_ADD:
-        return "INSERT INTO content_use (seq, n) SELECT seq, ?2 FROM content WHERE sha256 = ?1"
+        return "INSERT INTO content_use (seq, n) VALUES (?1, ?2)"
                " ON CONFLICT (seq) DO UPDATE SET n = n + ?2";
     case TAKO__SQL_USE_LESS:
         return "UPDATE content_use SET n = n - 1 WHERE seq = ?1";

@@ -41,7 +41,7 @@ BEGIN {
     # What a store must do is tested on the example of a store too; how the SQLite store does it,
     # from inside.
     group("outer",    "^tests/contract/(check_store(_keep)?\\.c|store_(cases|kinds)\\.h)$", "support example public")
-    group("inside",   "^tests/contract/check_store_(sqlite|migrate)\\.c$", "outer support sqlite ground public")
+    group("inside",   "^tests/contract/check_store_sqlite(_keep)?\\.c$", "outer support sqlite ground public")
     group("faulty",   "^tests/fault/check_store_faults\\.c$",       "outer support public")
     group("api",      "^tests/(api|fault|hostile|contract|stress)/", "support public")
 
