@@ -228,7 +228,7 @@ static bool values_take_choice(struct tako_config *c, const struct tako__config_
 
     must[0] = '\0';
     for (i = 0; key->choices[i]; i++) {
-        if (values_same(text, key->choices[i])) {
+        if (text && values_same(text, key->choices[i])) {
             value->text = key->choices[i];
             return true;
         }
@@ -277,13 +277,13 @@ static bool values_take_text(struct tako_config *c, const struct tako__config_ke
     const char *base = at->env ? c->cwd : c->base, *text = values_is(node), *fault;
     char shown[TAKO__CONFIG_SHOWN];
 
+    if (key->choices)
+        return values_take_choice(c, key, text, at, value);
     if (!text) {
         if (node->kind == TAKO__YAML_NULL && !key->fallback)
             return true;
         return values_wrong(c, key, at, NULL, "a text");
     }
-    if (key->choices)
-        return values_take_choice(c, key, text, at, value);
     fault = key->rule ? key->rule(text) : NULL;
     if (fault) {
         tako__config_problem(c, TAKO_LOG_ERROR, at, "'%s' %s", tako__config_shown(shown, "", text),
