@@ -196,7 +196,8 @@ int native_task_check(const struct native *n, const struct tako__task *task, tak
 
 struct task_maker {
     struct native_box *box;
-    char *at;        /* where the next text goes, in the room that task_room counted */
+    char *at; /* where the next text goes, in the room that task_room counted */
+    const char *end;
     size_t *counter; /* of the set that is being made */
 };
 
@@ -261,8 +262,8 @@ static struct native_item *task_add(struct task_maker *m, enum native_item_kind 
     item->kind = kind;
     item->at = m->at;
     item->dst = m->at + sizeof(TASK_PREFIX) - 1;
-    m->at += sprintf(m->at, TASK_PREFIX "%.*s%s%s", (int)len, path, name ? "/" : "",
-                     name ? name : "") +
+    m->at += snprintf(m->at, (size_t)(m->end - m->at), TASK_PREFIX "%.*s%s%s", (int)len, path,
+                      name ? "/" : "", name ? name : "") +
              1;
     return item;
 }
@@ -470,7 +471,7 @@ static void task_add_secrets(struct task_maker *m, const struct tako__task *task
 int native_task_items(struct native_box *box, tako_error *err)
 {
     const struct tako__task *task = box->task;
-    struct task_maker m = {box, NULL, &box->n_files};
+    struct task_maker m = {box, NULL, NULL, &box->n_files};
     size_t i, items, text;
     int rc = TAKO_OK;
 
@@ -481,6 +482,7 @@ int native_task_items(struct native_box *box, tako_error *err)
     box->names = m.at = tako__alloc(&box->n->host, text);
     if (!box->items || !box->names)
         return tako__nomem(err);
+    m.end = m.at + text;
     box->weaker = task->network ? NATIVE_WITH_NETWORK : 0;
     task_add_input(&m, task);
     if (task->network && !box->n->bare && !box->n->rootfs)

@@ -223,6 +223,7 @@ static int api_fill(tako *t, tako_record *rec, tako_error *err)
 {
     const char *hashes[3];
     struct api_attach a;
+    tako_record *again = NULL;
     int rc = TAKO_OK, i;
 
     hashes[0] = tako__record_stdout_hash(rec);
@@ -234,13 +235,16 @@ static int api_fill(tako *t, tako_record *rec, tako_error *err)
         a.which = i + 1;
         if (hashes[i])
             rc = t->ops->get_blob(t->store, hashes[i], 0, INT64_MAX, api_take_content, &a, err);
-        if (rc == TAKO_ENOTFOUND)
-            rc = tako__fail(err, TAKO_ESTORE,
-                            "the store is damaged: content %s of job %s is "
-                            "missing",
-                            hashes[i], tako_record_id(rec));
     }
-    return rc;
+    if (rc != TAKO_ENOTFOUND)
+        return rc;
+    /* Gone with its record, between the look at the one and the look at the other? */
+    rc = tako__row(t, tako_record_id(rec), &again, err);
+    tako_record_free(again);
+    return rc != TAKO_OK ? rc
+                         : tako__fail(err, TAKO_ESTORE,
+                                      "the store is damaged: content %s of job %s is missing",
+                                      hashes[i - 1], tako_record_id(rec));
 }
 
 int tako__check_id(const char *call, const char *id, tako_error *err)

@@ -455,7 +455,7 @@ static bool env_open_dir(struct env_work *w)
 /* Until it is there and shared, or the attempt is over. */
 static int env_take(struct env_work *w, int lock_fd)
 {
-    int64_t left;
+    int64_t left, began = tako__mono_us();
     int rc;
 
     for (;;) {
@@ -468,6 +468,9 @@ static int env_take(struct env_work *w, int lock_fd)
                 left = (w->until_us - tako__mono_us()) / 1000;
                 if (!env_make(w, left > 0 ? left : 1, &rc))
                     return rc;
+                tako__log(&w->t->host, TAKO_LOG_INFO, "env",
+                          "environment %.12s with %zu requirements was made in %" PRId64 " ms",
+                          w->key, w->n_all, (tako__mono_us() - began) / 1000);
             }
             (void)flock(lock_fd, LOCK_UN);
             continue;
