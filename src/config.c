@@ -1,7 +1,8 @@
 /* config.c - loads a configuration: finds the file, reads it, lets variables win, checks the rules
  * between keys, fills the options for tako_open; and opens an engine with all that.
  *
- * Loading reads the environment and files, and writes neither. Every problem is told before it gives up.
+ * Loading reads the environment and files, and writes neither. Every problem is told before it
+ * gives up.
  * SPDX-License-Identifier: MIT */
 #include "config.h"
 

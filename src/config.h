@@ -1,6 +1,6 @@
-/* config.h - what the files of the configuration share. config.c loads: file, variables, rules between
- * keys; config_keys.c has the one table of keys, config_values.c reads values; config_types.c reads job types;
- * config_show.c prints. SPDX-License-Identifier: MIT */
+/* config.h - what the files of the configuration share. config.c loads: file, variables, rules
+ * between keys; config_keys.c has the one table of keys, config_values.c reads values,
+ * config_types.c job types; config_show.c prints. SPDX-License-Identifier: MIT */
 #ifndef TAKO_CONFIG_H
 #define TAKO_CONFIG_H
 

@@ -1,5 +1,5 @@
-/* config_values.c - how a value of the configuration is read: leniently where its meaning is clear (a
- * number in quotes, yes for true), else with a complaint that says what is allowed.
+/* config_values.c - how a value of the configuration is read: leniently where its meaning is clear
+ * (a number in quotes, yes for true), else with a complaint that says what is allowed.
  *
  * Numbers are read without the locale. SPDX-License-Identifier: MIT */
 #include "config.h"
