@@ -302,6 +302,28 @@ static int config_file(struct tako_config *c, struct tako__yaml **root,
     }
     return rc;
 }
+
+static void config_file_end(struct tako_config *c, struct tako__yaml *root)
+{
+    tako__yaml_free(&c->host, root);
+}
+#else
+static int config_file(struct tako_config *c, struct tako__yaml **root,
+                       const struct tako__yaml **types, tako_error *err)
+{
+    (void)root;
+    (void)types;
+    return tako__fail(err, TAKO_EUNSUPPORTED,
+                      "%.300s: reading a configuration needs libyaml, which was left out of this "
+                      "build",
+                      c->file);
+}
+
+static void config_file_end(struct tako_config *c, struct tako__yaml *root)
+{
+    (void)c;
+    (void)root;
+}
 #endif
 
 /* ---- variables ------------------------------------------------------------------------------ */
@@ -540,14 +562,7 @@ static int config_load(struct tako_config *c, const char *path, const tako_alloc
         return rc;
     if (c->file) {
         c->base = config_dir(c, c->file);
-#ifdef TAKO_OMIT_YAML
-        return tako__fail(err, TAKO_EUNSUPPORTED,
-                          "%.300s: reading a configuration needs libyaml, which was left out of "
-                          "this build",
-                          c->file);
-#else
         rc = config_file(c, &root, &types, err);
-#endif
     }
     if (rc == TAKO_OK) {
         config_variables(c);
@@ -559,9 +574,7 @@ static int config_load(struct tako_config *c, const char *path, const tako_alloc
         if (c->errors == 0 && !c->nomem)
             tako__config_print(c);
     }
-#ifndef TAKO_OMIT_YAML
-    tako__yaml_free(&c->host, root);
-#endif
+    config_file_end(c, root);
     if (rc == TAKO_OK && c->nomem)
         return tako__nomem(err);
     if (rc == TAKO_OK && c->errors == 1)
