@@ -19,17 +19,13 @@
 #include "src/os.c"
 #include "src/sha256.c"
 
-<<<<<<< HEAD
-/* 2. documents: strict JSON, its canonical print for hashes, rules for strings from outside */
+/* 2. documents: strict JSON, its canonical print for hashes, the safe part of YAML; and the rules for
+ *    strings from outside */
 #include "src/json.c"
 #include "src/canon.c"
-=======
-/* 2. documents: strict JSON, the safe part of YAML; the rules for strings that come from outside */
-#include "src/json.c"
 #ifndef TAKO_OMIT_YAML
 #include "src/yaml.c"
 #endif
->>>>>>> wt-config
 #include "src/rules.c"
 
 /* 3. the model: records, their JSON, and how an ending is judged */
@@ -37,7 +33,14 @@
 #include "src/record_json.c"
 #include "src/classify.c"
 
-/* 4. the engine: jobs are checked, committed in groups, claimed, run, recorded */
+/* 4. the configuration: a file and variables become options and job types */
+#include "src/config_keys.c"
+#include "src/config_values.c"
+#include "src/config_types.c"
+#include "src/config_show.c"
+#include "src/config.c"
+
+/* 5. the engine: jobs are checked, committed in groups, claimed, run, recorded */
 #include "src/type.c"
 #include "src/job.c"
 #include "src/pump.c"
@@ -50,7 +53,7 @@
 #include "src/api.c"
 #include "src/lineage.c"
 
-/* 5. back ends: where jobs are kept, and where they run */
+/* 6. back ends: where jobs are kept, and where they run */
 #include "backends/exec_handler.c"
 #ifndef TAKO_OMIT_SQLITE
 #include "backends/store_sqlite_schema.c"

@@ -55,7 +55,7 @@
  * host that waits for *any* child (waitpid(-1)) may collect it: Tako copes, its own status
  * travels over a pipe. After fork() the child may only exec or _exit; calls on an inherited
  * engine fail with TAKO_ESTATE. A thread inside a call must not be cancelled (pthread_cancel). The
- * allocator hook covers Tako's own memory; SQLite, cJSON and libseccomp use libc's.
+ * allocator hook covers Tako's own memory; SQLite, cJSON, libseccomp and libyaml use libc's.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -93,7 +93,7 @@ TAKO_API const char *tako_version(void);
 /* The commit the amalgamated file was made from; "" in a modular build. Never NULL. */
 TAKO_API const char *tako_source_id(void);
 
-/* 1 when the named feature was compiled in, else 0: "sqlite", "native". NULL gives 0. */
+/* 1 when the named feature was compiled in, else 0: "sqlite", "native", "yaml". NULL gives 0. */
 TAKO_API int tako_has(const char *feature);
 
 /* ---- results -------------------------------------------------------------------------- */
@@ -814,6 +814,49 @@ typedef int tako_layer_fn(void *ctx, const tako_layer *layer);
  * (after all layers were reported; the message names the missing one), EUNSUPPORTED when the
  * native executor was left out. */
 TAKO_API int tako_isolation(tako *t, tako_layer_fn *each, void *ctx, tako_error *err);
+
+/* ---- configuration ------------------------------------------------------------------------
+ *
+ * For programs that are set up by a file (YAML or JSON) and by TAKO_VM_* variables rather than by
+ * code; docs/configuration.md has every key. A host that fills in tako_options needs none of it. */
+
+typedef struct tako_config tako_config;
+
+/* One thing that is wrong (TAKO_LOG_ERROR) or unwise (TAKO_LOG_WARN) in a configuration:
+ * "FILE:LINE:COLUMN: KEY: what is wrong, what is allowed", or "TAKO_VM_NAME: ..." for a variable.
+ * No secret is in it. Must not call Tako. */
+typedef void tako_problem_fn(void *ctx, tako_level level, const char *text);
+
+/* The file that is read when none is named: the first that there is of $TAKO_VM_CONFIG,
+ * ./tako_vm.yaml, ./config/tako_vm.yaml, ~/.tako_vm/config.yaml and /etc/tako_vm/config.yaml. Its
+ * name goes into `out`. Errors: ENOTFOUND (there is none), EINVAL (no room), ENOMEM, ESYS. */
+TAKO_API int tako_config_find(char *out, size_t size, tako_error *err);
+
+/* Reads `path`; NULL = the file that tako_config_find finds, or none: defaults. Then the variables;
+ * they win. All problems go to `problem`, which may be NULL; `alloc` NULL = libc.
+ * Writes nothing anywhere.
+ * Errors: ENOTFOUND (no file `path`), EINVAL (the message has the first problem), ESYS (unreadable),
+ * EUNSUPPORTED (there is a file, and YAML was left out at compile time), ENOMEM. */
+TAKO_API int tako_config_load(tako_config **out, const char *path, const tako_allocator *alloc,
+                              tako_problem_fn *problem, void *ctx, tako_error *err);
+TAKO_API void tako_config_free(tako_config *c);
+/* What a host may copy and add to: log, callbacks, stores. Has `alloc` in it. */
+TAKO_API const tako_options *tako_config_options(const tako_config *c);
+/* tako_open with `opts` (NULL = those above), after data_dir was made if it is missing, and
+ * tako_define_type for each job type. Errors: those of both; ESYS (the directory). */
+TAKO_API int tako_config_open(tako **out, const tako_config *c, const tako_options *opts,
+                              tako_error *err);
+/* For tako_define_type, in the order of the file. NULL past the end. */
+TAKO_API size_t tako_config_type_count(const tako_config *c);
+TAKO_API const tako_job_type *tako_config_type(const tako_config *c, size_t index);
+TAKO_API const char *tako_config_file(const tako_config *c); /* that was read, or NULL */
+TAKO_API tako_level tako_config_log_level(const tako_config *c);
+/* Every key with its heading and its value as text (NULL = none), secrets as "***". Non-zero from
+ * `each` stops and is returned. */
+typedef int tako_config_fn(void *ctx, const char *section, const char *key, const char *value);
+TAKO_API int tako_config_each(const tako_config *c, tako_config_fn *each, void *ctx);
+/* All keys as one JSON object, indented by two blanks, secrets as "***". */
+TAKO_API const char *tako_config_json(const tako_config *c);
 
 /* ---- stores ------------------------------------------------------------------------------
  *

@@ -152,9 +152,10 @@ BEGIN {
     print " *"
     print " *     cc -O2 -o app app.c tako.c -lsqlite3 -lcjson -lseccomp -lyaml -lpthread"
     print " *"
-    print " * Wants C11, gcc or clang, Linux; libsqlite3, libcjson and libseccomp with their headers."
+    print " * Wants C11, gcc or clang, Linux; libsqlite3, libcjson, libseccomp and libyaml with"
+    print " * their headers."
     print " * -DTAKO_OMIT_NATIVE leaves the sandbox out (and libseccomp), -DTAKO_OMIT_SQLITE the SQLite"
-    print " * store (and libsqlite3). The interface and its manual are in tako.h."
+    print " * store (and libsqlite3), -DTAKO_OMIT_YAML configuration files (and libyaml). The interface and its manual are in tako.h."
     print " * SPDX-License-Identifier: MIT"
     print " *"
     licence()

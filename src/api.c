@@ -25,6 +25,10 @@ int tako_has(const char *feature)
     if (strcmp(feature, "native") == 0)
         return 1;
 #endif
+#ifndef TAKO_OMIT_YAML
+    if (strcmp(feature, "yaml") == 0)
+        return 1;
+#endif
     return 0;
 }
 

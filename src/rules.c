@@ -1,5 +1,6 @@
-/* rules.c - the rules for untrusted strings: requirements, variables, versions, images, sizes, error
- * types; what looks like a secret; the name that was likely meant; and the bounds of tako_limits.
+/* rules.c - the rules for untrusted strings: requirements, variables, versions, images, sizes,
+ * error types; what looks like a secret; the name that was likely meant; and the bounds of
+ * tako_limits.
  *
  * Written out by hand, without regular expressions, and independent of the locale. Needs no memory.
  * SPDX-License-Identifier: MIT */

@@ -86,8 +86,8 @@ static bool yaml_null(const char *s)
 
 static bool yaml_bool(const char *s, int64_t *value)
 {
-    static const char *const yes[] = {"yes",  "Yes",  "YES", "true", "True",
-                                      "TRUE", "on",   "On",  "ON",   NULL};
+    static const char *const yes[] = {"yes",  "Yes", "YES", "true", "True",
+                                      "TRUE", "on",  "On",  "ON",   NULL};
     static const char *const no[] = {"no",    "No",  "NO",  "false", "False",
                                      "FALSE", "off", "Off", "OFF",   NULL};
 
@@ -169,8 +169,9 @@ static bool yaml_int(const char *s, int64_t *value)
 
 static bool yaml_float(const char *s)
 {
-    static const char *const words[] = {".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf", "+.INF",
-                                        "-.inf", "-.Inf", "-.INF", ".nan",  ".NaN",  ".NAN", NULL};
+    static const char *const words[] = {".inf",  ".Inf",  ".INF",  "+.inf", "+.Inf",
+                                        "+.INF", "-.inf", "-.Inf", "-.INF", ".nan",
+                                        ".NaN",  ".NAN",  NULL};
     const char *p = s;
     size_t before, after;
 
@@ -240,8 +241,7 @@ static enum tako__yaml_kind yaml_scalar_kind(struct yaml_reader *r, const yaml_e
         if (strncmp(tag, YAML_CORE, strlen(YAML_CORE)) != 0 ||
             strcmp(tag + strlen(YAML_CORE), core[i].tag) != 0)
             continue;
-        if (kind == core[i].kind ||
-            (kind == TAKO__YAML_INT && core[i].kind == TAKO__YAML_FLOAT))
+        if (kind == core[i].kind || (kind == TAKO__YAML_INT && core[i].kind == TAKO__YAML_FLOAT))
             return core[i].kind;
         yaml_fault(r, &e->start_mark, "the value is not what its tag says");
         return TAKO__YAML_BAD;

@@ -35,6 +35,7 @@ struct tako__yaml {
 /* `text` is static or lives for the call. */
 typedef void tako__yaml_fault_fn(void *ctx, int line, int column, const char *text);
 
+#ifndef TAKO_OMIT_YAML
 /* Reads one document: UTF-8, no anchors, aliases, tags other than those of plain scalars, no
  * duplicate keys, within the bounds above. Plain scalars have the types that PyYAML's safe_load
  * gives them (YAML 1.1: yes and off are booleans), but dates are text. Whatever breaks a rule goes
@@ -46,5 +47,6 @@ TAKO_PRIVATE int tako__yaml_parse(const tako_host *host, const char *text, size_
 TAKO_PRIVATE void tako__yaml_free(const tako_host *host, struct tako__yaml *node);
 /* The entry of a mapping, or NULL. */
 TAKO_PRIVATE const struct tako__yaml *tako__yaml_get(const struct tako__yaml *map, const char *key);
+#endif
 
 #endif

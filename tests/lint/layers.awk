@@ -18,7 +18,7 @@ function group(name, pattern, allowed)
 BEGIN {
     #     group       files                                          may include
     group("public",   "^tako\\.h$",                                  "")
-    group("contents", "^tako\\.c$",                                  "ground documents yaml rules model engine handler sqlite native")
+    group("contents", "^tako\\.c$",                                  "ground documents yaml rules model config engine handler sqlite native")
     group("ground",   "^src/(base\\.h|(mem|str|error|log|os|sha256)\\.c)$", "public")
     group("exec",     "^src/exec\\.h$",                              "ground public")
     group("json",     "^src/(json|canon)\\.h$",                      "ground public")
@@ -27,6 +27,7 @@ BEGIN {
     group("rules",    "^src/rules\\.[ch]$",                           "ground public")
     group("classify", "^src/classify\\.h$",                          "exec ground public")
     group("model",    "^src/(record\\.[ch]|record_json\\.c|classify\\.c)$", "classify exec json ground public")
+    group("config",   "^src/config(_[a-z]+)?\\.[ch]$",                "yaml rules ground public")
     group("engine",   "^src/((engine|type|env)\\.[ch]|(job|pump|turn|ending|worker|keeper|api|lineage)\\.c)$", "model rules classify exec json ground public")
     group("handler",  "^backends/exec_handler",                      "exec json ground public")
     group("native",   "^backends/exec_native",                       "exec json ground public")
@@ -36,7 +37,7 @@ BEGIN {
     group("bench",    "^bench/",                                     "support public")
     group("support",  "^tests/support/",                             "public")
     group("machine",  "^tests/vm/",                                  "")
-    group("unit",     "^tests/unit/",                                "support model rules yaml classify engine exec json ground public handler native sqlite")
+    group("unit",     "^tests/unit/",                                "support model config rules yaml classify engine exec json ground public handler native sqlite")
     # What a store must do is tested on the example of a store too; how the SQLite store does it,
     # from inside.
     group("outer",    "^tests/contract/(check_store(_keep)?\\.c|store_(cases|kinds)\\.h)$", "support example public")

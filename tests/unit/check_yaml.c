@@ -217,8 +217,9 @@ END_TEST
 
 START_TEST(nothing_is_an_empty_document)
 {
-    static const char *const texts[] = {"", "\n\n", "# only a comment\n", "---\n", "---\n...\n", "~",
-                                        "\xEF\xBB\xBF", "%YAML 1.1\n---\n"};
+    static const char *const texts[] = {
+        "",           "\n\n", "# only a comment\n", "---\n",
+        "---\n...\n", "~",    "\xEF\xBB\xBF",       "%YAML 1.1\n---\n"};
     struct yaml_read r;
     size_t i;
 
