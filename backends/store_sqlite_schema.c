@@ -143,20 +143,20 @@ static const char *const sqlite_schema_steps[] = {
     " (SELECT 1 FROM content_use AS u WHERE u.seq = content.seq);",
 };
 
-#define SQLITE_SCHEMA_ROW                                                               \
-    "SELECT j.id, t.name, j.status, j.priority, j.attempt, j.deaths, j.cancel, j.node," \
+#define SQLITE_SCHEMA_ROW                                                                \
+    "SELECT j.id, t.name, j.status, j.priority, j.attempt, j.deaths, j.cancel, j.node,"  \
     " j.created_us, j.run_at_us, j.started_us, j.ended_us, j.failures, j.key, j.parent," \
-    " s.body, r.body" \
-    " FROM job AS j CROSS JOIN type AS t ON t.id = j.type_id"                           \
+    " s.body, r.body"                                                                    \
+    " FROM job AS j CROSS JOIN type AS t ON t.id = j.type_id"                            \
     " CROSS JOIN spec AS s ON s.seq = j.seq LEFT JOIN result AS r ON r.seq = j.seq "
 
-#define SQLITE_SCHEMA_DEAD                                                                     \
-    "SELECT d.id, j.id, t.name, d.error_type, d.error_message, d.retry_count, d.created_us,"   \
-    " d.client_ip, d.correlation_id, d.summary"                                                \
-    " FROM dead AS d CROSS JOIN job AS j ON j.seq = d.job"                                     \
+#define SQLITE_SCHEMA_DEAD                                                                   \
+    "SELECT d.id, j.id, t.name, d.error_type, d.error_message, d.retry_count, d.created_us," \
+    " d.client_ip, d.correlation_id, d.summary"                                              \
+    " FROM dead AS d CROSS JOIN job AS j ON j.seq = d.job"                                   \
     " CROSS JOIN type AS t ON t.id = j.type_id "
 
-#define SQLITE_SCHEMA_VERSION                                                              \
+#define SQLITE_SCHEMA_VERSION \
     "SELECT type, tag, digest, built_us, built_by, requirements_hash, definition FROM version "
 
 const char *tako__sqlite_sql(enum tako__sqlite_sql which)
@@ -299,7 +299,8 @@ const char *tako__sqlite_sql(enum tako__sqlite_sql which)
     case TAKO__SQL_DEAD_LIST:
         return SQLITE_SCHEMA_DEAD "WHERE d.id < ?1 ORDER BY d.id DESC LIMIT ?2";
     case TAKO__SQL_DEAD_LIST_TYPE:
-        return SQLITE_SCHEMA_DEAD "WHERE d.error_type = ?3 AND d.id < ?1 ORDER BY d.id DESC LIMIT ?2";
+        return SQLITE_SCHEMA_DEAD
+            "WHERE d.error_type = ?3 AND d.id < ?1 ORDER BY d.id DESC LIMIT ?2";
     case TAKO__SQL_DEAD_LIST_OLD:
         return SQLITE_SCHEMA_DEAD "WHERE d.created_us < ?1 ORDER BY d.created_us, d.id LIMIT ?2";
     case TAKO__SQL_DEAD_GET:

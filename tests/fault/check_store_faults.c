@@ -61,7 +61,8 @@ static int64_t faults_number(sqlite3 *db, const char *sql)
     sqlite3_stmt *st = NULL;
     int64_t n = -1;
 
-    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(db));
     if (sqlite3_step(st) == SQLITE_ROW)
         n = sqlite3_column_int64(st, 0);
     sqlite3_finalize(st);
@@ -360,9 +361,9 @@ START_TEST(purge_under_load_never_removes_what_is_referenced)
     atomic_init(&load.number, 0);
     ck_assert_int_eq(faults_open(&mine, &b), TAKO_OK);
     for (i = 0; i < WRITERS + REMOVERS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL,
-                                        i < WRITERS ? faults_write : faults_remove, &load),
-                         0);
+        ck_assert_int_eq(
+            pthread_create(&threads[i], NULL, i < WRITERS ? faults_write : faults_remove, &load),
+            0);
     for (; load.writing > 0; looks++)
         ck_assert_int_eq(faults_readable(&mine, &bad), 0);
     for (i = 0; i < WRITERS + REMOVERS; i++)
@@ -427,7 +428,7 @@ START_TEST(kill_9_in_between_leaves_every_count_exact)
 }
 END_TEST
 
-/* ---- want of memory --------------------------------------------------------------------------- */
+/* ---- want of memory -------------------------------------------------------------------------- */
 
 static int faults_any_row(void *ctx, const tako_row *row)
 {
@@ -505,8 +506,7 @@ static int faults_reads(struct box *b, const char *hash)
 static void faults_prepare(struct box *b)
 {
     tako_dead dead = {sizeof dead, 0, NULL, NULL, "other", "m", 0, 1, "::1", "c", "{}"};
-    tako_version_info v = {sizeof v,   "t",         "",   FAULTS_HASH, 1,
-                           "config", FAULTS_HASH, "{}", 2};
+    tako_version_info v = {sizeof v, "t", "", FAULTS_HASH, 1, "config", FAULTS_HASH, "{}", 2};
     tako_blob blob = {FAULTS_HASH, FAULTS_HASH, 64};
     tako_row rows[2] = {a_row("first", "t", 0, 1000, 1000), a_row("second", "u", 0, 1000, 1000)};
     const char *refs[] = {FAULTS_HASH};
