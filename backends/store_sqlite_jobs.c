@@ -169,7 +169,7 @@ int tako__sqlite_insert(void *self, const tako_row *rows, size_t count, int *res
 }
 
 int tako__sqlite_find(struct tako__sqlite *s, const char *id, const char *node,
-                             struct tako__sqlite_found *out, tako_error *err)
+                      struct tako__sqlite_found *out, tako_error *err)
 {
     struct sqlite3_stmt *st = s->writer.stmts[TAKO__SQL_JOB_FIND];
     const char *held;
@@ -417,8 +417,8 @@ static int sqlite_claim_gather(struct tako__sqlite *s, const tako_claim *what,
         tako__sqlite_bind_int(st, 2, (int64_t)picks->limit);
         do {
             rc = tako__sqlite_next(s, &s->writer, st, err, "looking for due jobs");
-        } while (rc == 1 && tako__sqlite_pick_add(picks, tako__sqlite_int(st, 0), tako__sqlite_int(st, 1),
-                                            type_id, NULL));
+        } while (rc == 1 && tako__sqlite_pick_add(picks, tako__sqlite_int(st, 0),
+                                                  tako__sqlite_int(st, 1), type_id, NULL));
         tako__sqlite_give(&s->writer, TAKO__SQL_READY_NEXT, st);
         if (rc < 0)
             return rc;
@@ -502,4 +502,3 @@ int tako__sqlite_claim(void *self, const tako_claim *what, tako_row_fn *got, voi
     tako__sqlite_pick_free(s, &picks);
     return tako__sqlite_tx_done(s, rc);
 }
-

@@ -284,10 +284,11 @@ int tako__sqlite_get_blob(void *self, const char *sha256, int64_t offset, int64_
     if (!sqlite_keep_hash(sha256, hash))
         return tako__fail(err, TAKO_EINVAL, "content is named by 64 lower hexadecimal digits");
     if (offset < 0 || limit < 0)
-        return tako__fail(err, TAKO_EINVAL,
-                          "a part of content begins at 0 or later and has 0 bytes or more, not %lld "
-                          "and %lld",
-                          (long long)offset, (long long)limit);
+        return tako__fail(
+            err, TAKO_EINVAL,
+            "a part of content begins at 0 or later and has 0 bytes or more, not %lld "
+            "and %lld",
+            (long long)offset, (long long)limit);
     rc = tako__sqlite_read_enter(s, &r, !all, err);
     if (rc == TAKO_OK && all)
         rc = sqlite_keep_lend_all(s, r.conn, hash, sha256, got, ctx, err);
@@ -452,12 +453,11 @@ int tako__sqlite_list_dead(void *self, const tako_dead_filter *filter, int64_t b
         return tako__fail(err, TAKO_EINVAL, "limit is %lld, not 1-%d", (long long)limit,
                           TAKO__SQLITE_LIST_MAX);
     if (before_us != 0)
-        return sqlite_dead_read(self, TAKO__SQL_DEAD_LIST_OLD, before_us, limit, NULL, got, ctx,
-                                &n, err);
-    return sqlite_dead_read(self,
-                            filter->error_type != NULL ? TAKO__SQL_DEAD_LIST_TYPE
-                                                       : TAKO__SQL_DEAD_LIST,
-                            before, limit, filter->error_type, got, ctx, &n, err);
+        return sqlite_dead_read(self, TAKO__SQL_DEAD_LIST_OLD, before_us, limit, NULL, got, ctx, &n,
+                                err);
+    return sqlite_dead_read(
+        self, filter->error_type != NULL ? TAKO__SQL_DEAD_LIST_TYPE : TAKO__SQL_DEAD_LIST, before,
+        limit, filter->error_type, got, ctx, &n, err);
 }
 
 int tako__sqlite_get_dead(void *self, int64_t id, tako_dead_fn *got, void *ctx, tako_error *err)

@@ -70,7 +70,7 @@ static int sqlite_row_lend_all(struct tako__sqlite *s, struct tako__sqlite_conn 
 }
 
 int tako__sqlite_lend_seq(struct tako__sqlite *s, struct tako__sqlite_conn *c, int64_t seq,
-                               tako_row_fn *got, void *ctx, tako_error *err)
+                          tako_row_fn *got, void *ctx, tako_error *err)
 {
     struct sqlite3_stmt *st = tako__sqlite_take(c, TAKO__SQL_ROW_BY_SEQ);
     int rc;
@@ -91,7 +91,7 @@ int tako__sqlite_lend_seq(struct tako__sqlite *s, struct tako__sqlite_conn *c, i
 }
 
 int tako__sqlite_pick_init(struct tako__sqlite *s, struct tako__sqlite_picks *p, size_t limit,
-                            tako_error *err)
+                           tako_error *err)
 {
     size_t all;
 
@@ -128,8 +128,8 @@ static bool sqlite_pick_before(const struct tako__sqlite_pick *a, const struct t
     return id != 0 ? id > 0 : a->seq < b->seq;
 }
 
-bool tako__sqlite_pick_add(struct tako__sqlite_picks *p, int64_t order, int64_t seq, int64_t type_id,
-                            const char *id)
+bool tako__sqlite_pick_add(struct tako__sqlite_picks *p, int64_t order, int64_t seq,
+                           int64_t type_id, const char *id)
 {
     struct tako__sqlite_pick *pick = &p->fresh[p->n_fresh];
 
@@ -166,7 +166,7 @@ void tako__sqlite_pick_merge(struct tako__sqlite_picks *p)
 }
 
 int tako__sqlite_type_find(struct tako__sqlite *s, struct tako__sqlite_conn *c, const char *name,
-                            int64_t *id, tako_error *err)
+                           int64_t *id, tako_error *err)
 {
     struct sqlite3_stmt *st = tako__sqlite_take(c, TAKO__SQL_TYPE_FIND);
     int rc;
@@ -185,7 +185,7 @@ int tako__sqlite_type_find(struct tako__sqlite *s, struct tako__sqlite_conn *c, 
 /* ---- reading ----------------------------------------------------------------------------- */
 
 static int sqlite_read_named(struct tako__sqlite *s, enum tako__sqlite_sql which, const char *name,
-                            tako_row_fn *got, void *ctx, tako_error *err)
+                             tako_row_fn *got, void *ctx, tako_error *err)
 {
     struct tako__sqlite_read r;
     int rc = tako__sqlite_read_enter(s, &r, false, err);
@@ -294,7 +294,8 @@ static int sqlite_list_bound(struct tako__sqlite *s, struct tako__sqlite_conn *c
 }
 
 static int sqlite_list_gather(struct tako__sqlite *s, struct tako__sqlite_conn *c,
-                              const tako_filter *f, struct tako__sqlite_picks *picks, tako_error *err)
+                              const tako_filter *f, struct tako__sqlite_picks *picks,
+                              tako_error *err)
 {
     struct sqlite3_stmt *st;
     const char *bound_id;

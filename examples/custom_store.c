@@ -475,8 +475,7 @@ static job *claim_next(store *s, const tako_claim *what)
 
     while ((j = next(s, JOBS, &i)) != NULL)
         if (j->row.status == TAKO_QUEUED && j->row.run_at_us <= what->now_us &&
-            one_of(what->types, j->type) &&
-            (best == NULL || j->row.priority > best->row.priority))
+            one_of(what->types, j->type) && (best == NULL || j->row.priority > best->row.priority))
             best = j;
     return best;
 }
@@ -856,7 +855,8 @@ static int store_get_blob(void *self, const char *sha256, int64_t offset, int64_
     pthread_mutex_lock(&s->lock);
     c = content_find(s, sha256);
     if (offset < 0 || limit < 0) {
-        rc = refuse(err, TAKO_EINVAL, "a part of content begins before it or has less than nothing");
+        rc = refuse(err, TAKO_EINVAL,
+                    "a part of content begins before it or has less than nothing");
     } else if (c == NULL) {
         rc = refuse(err, TAKO_ENOTFOUND, "no such content");
     } else {

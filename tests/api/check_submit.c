@@ -275,8 +275,8 @@ static int submit_bad_finish(void *self, const tako_finish *items, size_t count,
 
 static int submit_blob_fails, submit_blob_code;
 
-static int submit_bad_get_blob(void *self, const char *sha256, int64_t offset, int64_t limit, tako_bytes_fn *got, void *ctx,
-                               tako_error *err)
+static int submit_bad_get_blob(void *self, const char *sha256, int64_t offset, int64_t limit,
+                               tako_bytes_fn *got, void *ctx, tako_error *err)
 {
     if (submit_blob_fails > 0) {
         submit_blob_fails--;

@@ -499,6 +499,82 @@ START_TEST(lists_are_newest_first_and_obey_every_filter)
 }
 END_TEST
 
+static void list_children(struct box *b, const tako_filter *f, const char *ids)
+{
+    struct seen seen = {NULL, 0, 0};
+
+    MUST(b->ops->list(b->self, f, seen_add, &seen, err));
+    expect_ids(&seen, ids);
+    seen_clear(&seen);
+}
+
+START_TEST(children_are_listed_with_every_other_filter)
+{
+    const char *const ids[] = {"c1", "c2", "c3", "c4", "x1"};
+    const char *const parents[] = {"root", "root", "root", "c1", NULL};
+    const char *const types[] = {"t", "u", "t", "t", "t"};
+    tako_dead dead = a_dead_letter("runtime_error", 1);
+    tako_filter f = TAKO_FILTER_INIT;
+    struct seen seen = {NULL, 0, 0};
+    tako_finish end;
+    struct box b;
+    tako_row row;
+    int i;
+
+    box_open(&b, _i);
+    add_job(&b, "root", "t", -1);
+    for (i = 0; i < 5; i++) {
+        row = a_row(ids[i], types[i], 0, 2000 + i, 2000 + i);
+        row.parent = parents[i];
+        add_row(&b, &row);
+    }
+    f.parent = "root";
+    list_children(&b, &f, "c3 c2 c1");
+    f.parent = "c1";
+    list_children(&b, &f, "c4");
+    f.parent = "c4";
+    list_children(&b, &f, "");
+    f.parent = "gone";
+    list_children(&b, &f, "");
+    f.parent = "root";
+    f.type = "t";
+    list_children(&b, &f, "c3 c1");
+    claim_jobs(&b, "n", one_type("t"), 1, 5000, &seen);
+    expect_ids(&seen, "c1");
+    seen_clear(&seen);
+    f.statuses = TAKO_STATUS_BIT(TAKO_QUEUED);
+    list_children(&b, &f, "c3");
+    f.statuses = TAKO_STATUS_BIT(TAKO_RUNNING);
+    list_children(&b, &f, "c1");
+    end = an_end("c1", 1, "n", TAKO_FAILED);
+    end.dead = &dead;
+    ck_assert_int_eq(finish_job(&b, &end), TAKO_OK);
+    f.statuses = TAKO_STATUS_BIT(TAKO_FAILED); /* the dead one is among them */
+    list_children(&b, &f, "c1");
+    f.parent = NULL;
+    list_children(&b, &f, "c1");
+    f.parent = "root";
+    f.statuses = 0;
+    f.type = NULL;
+    f.since_us = 2001;
+    list_children(&b, &f, "c3 c2");
+    f.before_us = 2002;
+    list_children(&b, &f, "c2");
+    f.since_us = f.before_us = 0;
+    f.limit = 1;
+    list_children(&b, &f, "c3");
+    f.after = "c3";
+    list_children(&b, &f, "c2");
+    f.after = "c2";
+    list_children(&b, &f, "c1");
+    f.after = "c1";
+    list_children(&b, &f, "");
+    ck_assert_str_eq(get_job(&b, "c4").parent, "c1");
+    ck_assert_str_eq(get_job(&b, "x1").parent, "-");
+    box_close(&b);
+}
+END_TEST
+
 START_TEST(pages_are_stable_while_jobs_come_and_change)
 {
     struct seen page = {NULL, 0, 0}, other = {NULL, 0, 0};
@@ -585,7 +661,8 @@ START_TEST(content_is_kept_to_the_byte_and_only_once)
     ck_assert_int_eq(memcmp(got.data, data, big), 0);
     MUST(b.ops->get_blob(b.self, HASH_C, 0, INT64_MAX, take_bytes, &got, err));
     ck_assert_uint_eq(got.len, 0);
-    REFUSED(b.ops->get_blob(b.self, HASH_D, 0, INT64_MAX, take_bytes, &got, err), TAKO_ENOTFOUND, "content");
+    REFUSED(b.ops->get_blob(b.self, HASH_D, 0, INT64_MAX, take_bytes, &got, err), TAKO_ENOTFOUND,
+            "content");
     free(got.data);
     free(data);
     box_close(&b);
@@ -630,7 +707,8 @@ START_TEST(rollback_undoes_everything)
     after[2] = get_job(&b, "waits2");
     ck_assert_int_eq(memcmp(before, after, sizeof before), 0);
     ck_assert_str_eq(get_job(&b, "new").id, "");
-    ck_assert_int_eq(b.ops->get_blob(b.self, HASH_A, 0, INT64_MAX, take_bytes, NULL, NULL), TAKO_ENOTFOUND);
+    ck_assert_int_eq(b.ops->get_blob(b.self, HASH_A, 0, INT64_MAX, take_bytes, NULL, NULL),
+                     TAKO_ENOTFOUND);
     MUST(b.ops->nodes(b.self, add_node, text, err));
     ck_assert_str_eq(text, "");
     expect_count(&b, 2, 1);
@@ -810,6 +888,7 @@ Suite *suite_store(void)
     tcase_add_loop_test(c, held_and_cancel_requests_are_of_one_node, 0, STORES);
     tcase_add_loop_test(c, nodes_are_put_renewed_and_removed, 0, STORES);
     tcase_add_loop_test(c, lists_are_newest_first_and_obey_every_filter, 0, STORES);
+    tcase_add_loop_test(c, children_are_listed_with_every_other_filter, 0, STORES);
     tcase_add_loop_test(c, pages_are_stable_while_jobs_come_and_change, 0, STORES);
     tcase_add_loop_test(c, content_is_kept_to_the_byte_and_only_once, 0, STORES);
     tcase_add_loop_test(c, rollback_undoes_everything, 0, STORES);

@@ -1,6 +1,6 @@
 /* check_store_keep.c - what every store promises to keep and to forget (tako.h, "stores"), run
- * against each: keys, content counted by who refers to it, notes, retention, dead letters, lineage
- * and versions.
+ * against each: keys, content counted by who refers to it, notes, retention, dead letters and
+ * versions.
  * SPDX-License-Identifier: MIT */
 #include "store_kinds.h"
 
@@ -334,7 +334,7 @@ static void keep_expect_part(struct box *b, const char *hash, const unsigned cha
 START_TEST(content_is_lent_in_parts_to_the_byte)
 {
     enum { BIG = 3 * 4096 + 77 };
-    const int64_t at[] = {0,    1,       100,     2047,    4095,        4096,
+    const int64_t at[] = {0,    1,       100,     2047,    4095,          4096,
                           8192, BIG - 1, BIG + 0, BIG + 1, INT64_MAX - 1, INT64_MAX};
     const char *refs[] = {HASH_A, HASH_B, HASH_C};
     unsigned char big[BIG + 1];
@@ -361,8 +361,9 @@ START_TEST(content_is_lent_in_parts_to_the_byte)
     REFUSED(b.ops->get_blob(b.self, "dddd" HASH_A, 1, 1, take_bytes, &got, err),
             _i == CUSTOM ? TAKO_ENOTFOUND : TAKO_EINVAL, "content");
     ck_assert_ptr_null(got.data);
-    REFUSED(b.ops->get_blob(b.self, "1111111111111111111111111111111111111111111111111111111111111111", 1, 1, take_bytes,
-                            &got, err),
+    REFUSED(b.ops->get_blob(b.self,
+                            "1111111111111111111111111111111111111111111111111111111111111111", 1,
+                            1, take_bytes, &got, err),
             TAKO_ENOTFOUND, "content");
     MUST(b.ops->begin(b.self, err)); /* the writing thread, inside its transaction */
     keep_expect_part(&b, HASH_A, big, BIG, 5000, 100);
@@ -472,19 +473,6 @@ static void keep_ended(struct box *b, const char *id, const char *type, int64_t 
     ck_assert_int_eq(finish_job(b, &f), TAKO_OK);
 }
 
-static tako_dead keep_dead(const char *error_type, int64_t created_us)
-{
-    tako_dead dead;
-
-    memset(&dead, 0, sizeof dead);
-    dead.size = sizeof dead;
-    dead.error_type = error_type;
-    dead.error_message = "it \"failed\"";
-    dead.summary = "{\"s\":1}";
-    dead.created_us = created_us;
-    return dead;
-}
-
 static void keep_expired(struct box *b, int64_t before_us, size_t limit, const char *ids)
 {
     struct seen seen = {NULL, 0, 0};
@@ -496,7 +484,7 @@ static void keep_expired(struct box *b, int64_t before_us, size_t limit, const c
 
 START_TEST(only_ended_jobs_without_a_dead_letter_expire_the_oldest_first)
 {
-    tako_dead dead = keep_dead("runtime_error", 1);
+    tako_dead dead = a_dead_letter("runtime_error", 1);
     struct seen seen = {NULL, 0, 0};
     struct box b;
 
@@ -532,7 +520,7 @@ END_TEST
 START_TEST(purge_removes_ended_rows_only_and_wholly)
 {
     const char *ids[] = {"ended", "unknown", "runs", "waits", "dead", "ended2", "ended"};
-    tako_dead dead = keep_dead("runtime_error", 1);
+    tako_dead dead = a_dead_letter("runtime_error", 1);
     struct seen seen = {NULL, 0, 0};
     tako_filter f = TAKO_FILTER_INIT;
     tako_removal items[7];
@@ -620,7 +608,7 @@ static int keep_drop_dead(struct box *b, int64_t id)
 START_TEST(a_dead_letter_comes_back_as_it_was_given)
 {
     tako_dead_filter f = TAKO_DEAD_FILTER_INIT;
-    tako_dead dead = keep_dead("runtime_error", INT64_C(9007199254740993));
+    tako_dead dead = a_dead_letter("runtime_error", INT64_C(9007199254740993));
     struct keep_letters all;
     struct box b;
 
@@ -670,7 +658,7 @@ START_TEST(dead_letters_are_listed_newest_first_and_obey_every_filter)
     box_open(&b, _i);
     ck_assert_uint_eq(keep_list_dead(&b, &f, 0).n, 0);
     for (i = 0; i < 5; i++) {
-        dead = keep_dead(types[i], created[i]);
+        dead = a_dead_letter(types[i], created[i]);
         snprintf(id, sizeof id, "j%d", i);
         keep_ended(&b, id, "t", 10, TAKO_FAILED, &dead);
     }
@@ -739,7 +727,7 @@ START_TEST(dead_letters_are_counted_and_dropped)
     box_open(&b, _i);
     keep_expect_stats(&b, "");
     for (i = 0; i < 8; i++) {
-        dead = keep_dead(types[i], 100 + i);
+        dead = a_dead_letter(types[i], 100 + i);
         snprintf(id, sizeof id, "j%d", i);
         keep_ended(&b, id, "t", 10 + i, TAKO_FAILED, &dead);
     }
@@ -763,89 +751,11 @@ START_TEST(dead_letters_are_counted_and_dropped)
     ck_assert_int_eq(get_job(&b, "j4").status, TAKO_FAILED);
     ck_assert_int_eq(keep_purge(&b, "j0", NULL, 0), TAKO_ESTATE);
     ck_assert_int_eq(keep_purge(&b, "j7", NULL, 0), TAKO_OK);
-    dead = keep_dead("d", 200);
+    dead = a_dead_letter("d", 200);
     keep_ended(&b, "later", "t", 900, TAKO_FAILED, &dead);
     all = keep_list_dead(&b, &f, 0);
     ck_assert_str_eq(all.jobs, "later/t j6/t j5/t j3/t j2/t j1/t j0/t ");
     ck_assert_int_gt(all.ids[0], newest); /* no id is given twice */
-    box_close(&b);
-}
-END_TEST
-
-/* ---- lineage ------------------------------------------------------------------------------ */
-
-static void keep_children(struct box *b, const tako_filter *f, const char *ids)
-{
-    struct seen seen = {NULL, 0, 0};
-
-    MUST(b->ops->list(b->self, f, seen_add, &seen, err));
-    expect_ids(&seen, ids);
-    seen_clear(&seen);
-}
-
-START_TEST(children_are_listed_with_every_other_filter)
-{
-    const char *const ids[] = {"c1", "c2", "c3", "c4", "x1"};
-    const char *const parents[] = {"root", "root", "root", "c1", NULL};
-    const char *const types[] = {"t", "u", "t", "t", "t"};
-    tako_dead dead = keep_dead("runtime_error", 1);
-    tako_filter f = TAKO_FILTER_INIT;
-    struct seen seen = {NULL, 0, 0};
-    tako_finish end;
-    struct box b;
-    tako_row row;
-    int i;
-
-    box_open(&b, _i);
-    add_job(&b, "root", "t", -1);
-    for (i = 0; i < 5; i++) {
-        row = a_row(ids[i], types[i], 0, 2000 + i, 2000 + i);
-        row.parent = parents[i];
-        add_row(&b, &row);
-    }
-    f.parent = "root";
-    keep_children(&b, &f, "c3 c2 c1");
-    f.parent = "c1";
-    keep_children(&b, &f, "c4");
-    f.parent = "c4";
-    keep_children(&b, &f, "");
-    f.parent = "gone";
-    keep_children(&b, &f, "");
-    f.parent = "root";
-    f.type = "t";
-    keep_children(&b, &f, "c3 c1");
-    claim_jobs(&b, "n", one_type("t"), 1, 5000, &seen);
-    expect_ids(&seen, "c1");
-    seen_clear(&seen);
-    f.statuses = TAKO_STATUS_BIT(TAKO_QUEUED);
-    keep_children(&b, &f, "c3");
-    f.statuses = TAKO_STATUS_BIT(TAKO_RUNNING);
-    keep_children(&b, &f, "c1");
-    end = an_end("c1", 1, "n", TAKO_FAILED);
-    end.dead = &dead;
-    ck_assert_int_eq(finish_job(&b, &end), TAKO_OK);
-    f.statuses = TAKO_STATUS_BIT(TAKO_FAILED); /* the dead one is among them */
-    keep_children(&b, &f, "c1");
-    f.parent = NULL;
-    keep_children(&b, &f, "c1");
-    f.parent = "root";
-    f.statuses = 0;
-    f.type = NULL;
-    f.since_us = 2001;
-    keep_children(&b, &f, "c3 c2");
-    f.before_us = 2002;
-    keep_children(&b, &f, "c2");
-    f.since_us = f.before_us = 0;
-    f.limit = 1;
-    keep_children(&b, &f, "c3");
-    f.after = "c3";
-    keep_children(&b, &f, "c2");
-    f.after = "c2";
-    keep_children(&b, &f, "c1");
-    f.after = "c1";
-    keep_children(&b, &f, "");
-    ck_assert_str_eq(get_job(&b, "c4").parent, "c1");
-    ck_assert_str_eq(get_job(&b, "x1").parent, "-");
     box_close(&b);
 }
 END_TEST
@@ -866,8 +776,8 @@ static int keep_version(void *ctx, const tako_version_info *v)
 static void keep_put_version(struct box *b, const char *type, const char *digest, const char *tag,
                              int64_t built_us, const char *definition)
 {
-    tako_version_info v = {sizeof v, type,     tag,    digest,     built_us,
-                           "config", HASH_C, definition, strlen(definition)};
+    tako_version_info v = {
+        sizeof v, type, tag, digest, built_us, "config", HASH_C, definition, strlen(definition)};
 
     MUST(b->ops->begin(b->self, err));
     MUST(b->ops->put_version(b->self, &v, err));
@@ -913,7 +823,7 @@ END_TEST
 
 START_TEST(rollback_undoes_all_of_it)
 {
-    tako_dead dead = keep_dead("runtime_error", 9), dead2 = keep_dead("other", 8);
+    tako_dead dead = a_dead_letter("runtime_error", 9), dead2 = a_dead_letter("other", 8);
     tako_version_info v = {sizeof v, "t", "", HASH_A, 5, "config", HASH_B, "{}", 2};
     tako_removal removal = {sizeof removal, "old", keep_refs_a, 1};
     tako_dead_filter df = TAKO_DEAD_FILTER_INIT;
@@ -1006,7 +916,6 @@ Suite *suite_store_keep(void)
     tcase_add_loop_test(c, a_dead_letter_comes_back_as_it_was_given, 0, STORES);
     tcase_add_loop_test(c, dead_letters_are_listed_newest_first_and_obey_every_filter, 0, STORES);
     tcase_add_loop_test(c, dead_letters_are_counted_and_dropped, 0, STORES);
-    tcase_add_loop_test(c, children_are_listed_with_every_other_filter, 0, STORES);
     tcase_add_loop_test(c, versions_are_replaced_by_digest_and_listed_newest_first, 0, STORES);
     tcase_add_loop_test(c, rollback_undoes_all_of_it, 0, STORES);
     suite_add_tcase(s, c);

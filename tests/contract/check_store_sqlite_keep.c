@@ -54,8 +54,7 @@ static int kept_version(void *ctx, const tako_version_info *v)
 START_TEST(what_is_kept_beside_jobs_survives_a_reopen)
 {
     const char *refs[] = {KEPT_HASH};
-    tako_version_info v = {sizeof v,  "t",      "tag",     KEPT_HASH, 5,
-                           "config", KEPT_HASH, "{\"v\":1}", 7};
+    tako_version_info v = {sizeof v, "t", "tag", KEPT_HASH, 5, "config", KEPT_HASH, "{\"v\":1}", 7};
     tako_blob blob = {KEPT_HASH, "bytes", 5};
     tako_removal removal = {sizeof removal, "a", refs, 1};
     tako_row row = a_row("a", "t", 0, 1000, 1000);
@@ -156,8 +155,8 @@ START_TEST(a_part_of_content_is_read_without_the_rest)
     before = sqlite3_memory_used();
     (void)sqlite3_memory_highwater(1);
     for (i = 0; i < 8; i++)
-        MUST(b.ops->get_blob(b.self, KEPT_HASH, (int64_t)i * 6000000, PART, kept_length, &got,
-                             err));
+        MUST(
+            b.ops->get_blob(b.self, KEPT_HASH, (int64_t)i * 6000000, PART, kept_length, &got, err));
     ck_assert_uint_eq(got, 8 * PART);
     ck_assert_int_lt(sqlite3_memory_highwater(0) - before, 16 * 1024 * 1024); /* its page cache */
     box_close(&b);
@@ -278,18 +277,22 @@ static const char *const migrate_rows[] = {
     "INSERT INTO job VALUES (1, 'waits', 1, 1, 5, 0, 0, 0, '', 1000, 1000, 0, 0);"
     "INSERT INTO ready VALUES (1, -5, 1);"
     "INSERT INTO spec VALUES (1, '{\"code\":\"" MIGRATE_A "\",\"input\":\"" MIGRATE_B
-    "\",\"files\":[" MIGRATE_FILE(MIGRATE_C) "]" MIGRATE_LIMITS "');"
-    "INSERT INTO job VALUES (2, 'runs', 1, 2, 0, 1, 1, 1, 'n', 1001, 1001, 2000, 0);"
-    "INSERT INTO spec VALUES (2, '{\"code\":\"" MIGRATE_A "\",\"input\":\"" MIGRATE_D
-    "\",\"input_text\":\"{}\"" MIGRATE_LIMITS "');"
-    "INSERT INTO job VALUES (3, 'done', 1, 3, 0, 1, 0, 0, 'n', 1002, 1002, 2000, 3000);"
-    "INSERT INTO spec VALUES (3, '{\"code\":\"" MIGRATE_A "\",\"input\":\"" MIGRATE_D
-    "\",\"input_text\":\"{}\",\"files\":[" MIGRATE_FILE(MIGRATE_C) "," MIGRATE_FILE(
+    "\",\"files\":[" MIGRATE_FILE(
         MIGRATE_C) "]" MIGRATE_LIMITS "');"
-    "INSERT INTO result VALUES (3, '{\"verdict\":\"exit\",\"exit_code\":0,\"stdout\":\"" MIGRATE_E
-    "\",\"output\":\"" MIGRATE_F "\",\"artifacts\":[" MIGRATE_FILE(MIGRATE_F) "," MIGRATE_FILE(
-        MIGRATE_A) "],\"rejected\":[{\"name\":\"x\",\"bytes\":1,\"reason\":\"y\"}]}');"
-    ,
+                   "INSERT INTO job VALUES (2, 'runs', 1, 2, 0, 1, 1, 1, 'n', 1001, 1001, 2000, 0);"
+                   "INSERT INTO spec VALUES (2, '{\"code\":\"" MIGRATE_A "\",\"input\":\"" MIGRATE_D
+                   "\",\"input_text\":\"{}\"" MIGRATE_LIMITS "');"
+                   "INSERT INTO job VALUES (3, 'done', 1, 3, 0, 1, 0, 0, 'n', 1002, 1002, 2000, "
+                   "3000);"
+                   "INSERT INTO spec VALUES (3, '{\"code\":\"" MIGRATE_A "\",\"input\":\"" MIGRATE_D
+                   "\",\"input_text\":\"{}\",\"files\":[" MIGRATE_FILE(MIGRATE_C) "," MIGRATE_FILE(
+                       MIGRATE_C) "]" MIGRATE_LIMITS "');"
+                                  "INSERT INTO result VALUES (3, "
+                                  "'{\"verdict\":\"exit\",\"exit_code\":0,\"stdout\":\"" MIGRATE_E
+                                  "\",\"output\":\"" MIGRATE_F
+                                  "\",\"artifacts\":[" MIGRATE_FILE(MIGRATE_F) "," MIGRATE_FILE(
+                                      MIGRATE_A) "],\"rejected\":[{\"name\":\"x\",\"bytes\":1,"
+                                                 "\"reason\":\"y\"}]}');",
     "INSERT INTO job VALUES (4, 'failed', 1, 4, 0, 1, 0, 0, 'n', 1003, 1003, 2000, 3000);"
     "INSERT INTO spec VALUES (4, '{\"code\":\"" MIGRATE_1 "\"" MIGRATE_LIMITS "');"
     "INSERT INTO result VALUES (4, '{\"verdict\":\"exit\",\"stderr\":\"" MIGRATE_E "\"}');"
@@ -366,8 +369,9 @@ START_TEST(a_file_of_version_1_is_taken_over_with_all_its_jobs)
 {
     static const char *const ids[] = {"waits",     "runs",    "done",  "failed",
                                       "cancelled", "damaged", "later", "oom"};
-    static const tako_status statuses[] = {TAKO_QUEUED,    TAKO_RUNNING, TAKO_SUCCEEDED, TAKO_FAILED,
-                                           TAKO_CANCELLED, TAKO_TIMEOUT, TAKO_QUEUED,    TAKO_OOM};
+    static const tako_status statuses[] = {TAKO_QUEUED, TAKO_RUNNING,   TAKO_SUCCEEDED,
+                                           TAKO_FAILED, TAKO_CANCELLED, TAKO_TIMEOUT,
+                                           TAKO_QUEUED, TAKO_OOM};
     static const char *const done[] = {MIGRATE_A, MIGRATE_C, MIGRATE_C, MIGRATE_E,
                                        MIGRATE_F, MIGRATE_F, MIGRATE_A};
     static const char *const failed[] = {MIGRATE_1, MIGRATE_E};

@@ -271,6 +271,19 @@ CASES_UNUSED static tako_finish an_end(const char *id, int attempt, const char *
     return f;
 }
 
+CASES_UNUSED static tako_dead a_dead_letter(const char *error_type, int64_t created_us)
+{
+    tako_dead dead;
+
+    memset(&dead, 0, sizeof dead);
+    dead.size = sizeof dead;
+    dead.error_type = error_type;
+    dead.error_message = "it \"failed\"";
+    dead.summary = "{\"s\":1}";
+    dead.created_us = created_us;
+    return dead;
+}
+
 CASES_UNUSED static int finish_job(struct box *b, const tako_finish *f)
 {
     int result = 1;

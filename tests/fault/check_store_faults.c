@@ -61,7 +61,8 @@ static int64_t faults_number(sqlite3 *db, const char *sql)
     sqlite3_stmt *st = NULL;
     int64_t n = -1;
 
-    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK, "%s",
+                  sqlite3_errmsg(db));
     if (sqlite3_step(st) == SQLITE_ROW)
         n = sqlite3_column_int64(st, 0);
     sqlite3_finalize(st);
@@ -199,7 +200,8 @@ static int faults_claim(void *ctx, const tako_row *row)
 /* Claims one and ends it, all in one transaction: back to the queue, well, or with a dead letter. */
 static int faults_end(struct box *b, unsigned *seed)
 {
-    tako_claim what = {sizeof what, "n", one_type("t"), 1, 5000};
+    const char *const types[] = {"t", NULL};
+    tako_claim what = {sizeof what, "n", types, 1, 5000};
     struct faults_claimed got = {"", 0};
     tako_dead dead = {sizeof dead, 0, NULL, NULL, "other", "m", 0, 1, NULL, NULL, "{}"};
     struct faults_refs r;
@@ -279,10 +281,17 @@ struct faults_load {
     atomic_int failed, writing, number;
 };
 
+/* SQLite's lock is not fair: on a busy machine somebody may wait for it too long. Nothing was
+ * changed then. */
+static int faults_again(int rc, int *tries)
+{
+    return rc == TAKO_ESTORE && ++*tries < 20;
+}
+
 static void *faults_write(void *ctx)
 {
     struct faults_load *load = ctx;
-    int me = atomic_fetch_add(&load->number, 1), i;
+    int me = atomic_fetch_add(&load->number, 1), i, rc, tries = 0;
     unsigned seed = (unsigned)me * 977u + 5u;
     struct box b;
     char id[32];
@@ -294,8 +303,14 @@ static void *faults_write(void *ctx)
     }
     for (i = 0; i < 250; i++) {
         snprintf(id, sizeof id, "w%d-%d", me, i);
-        if (faults_insert(&b, id, &seed) != TAKO_OK || faults_end(&b, &seed) != TAKO_OK)
-            load->failed++;
+        do
+            rc = faults_insert(&b, id, &seed);
+        while (faults_again(rc, &tries));
+        load->failed += rc != TAKO_OK;
+        do
+            rc = faults_end(&b, &seed);
+        while (faults_again(rc, &tries));
+        load->failed += rc != TAKO_OK;
     }
     b.ops->close(b.self);
     load->writing--;
@@ -305,15 +320,17 @@ static void *faults_write(void *ctx)
 static void *faults_remove(void *ctx)
 {
     struct faults_load *load = ctx;
+    int rc, tries = 0;
     struct box b;
 
     if (faults_open(&b, load->of) != TAKO_OK) {
         load->failed++;
         return NULL;
     }
-    while (load->writing > 0)
-        if (faults_purge(&b, 3) != TAKO_OK)
-            load->failed++;
+    while (load->writing > 0) {
+        rc = faults_purge(&b, 3);
+        load->failed += rc != TAKO_OK && !faults_again(rc, &tries);
+    }
     b.ops->close(b.self);
     return NULL;
 }
@@ -360,9 +377,9 @@ START_TEST(purge_under_load_never_removes_what_is_referenced)
     atomic_init(&load.number, 0);
     ck_assert_int_eq(faults_open(&mine, &b), TAKO_OK);
     for (i = 0; i < WRITERS + REMOVERS; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL,
-                                        i < WRITERS ? faults_write : faults_remove, &load),
-                         0);
+        ck_assert_int_eq(
+            pthread_create(&threads[i], NULL, i < WRITERS ? faults_write : faults_remove, &load),
+            0);
     for (; load.writing > 0; looks++)
         ck_assert_int_eq(faults_readable(&mine, &bad), 0);
     for (i = 0; i < WRITERS + REMOVERS; i++)
@@ -427,7 +444,7 @@ START_TEST(kill_9_in_between_leaves_every_count_exact)
 }
 END_TEST
 
-/* ---- want of memory --------------------------------------------------------------------------- */
+/* ---- want of memory -------------------------------------------------------------------------- */
 
 static int faults_any_row(void *ctx, const tako_row *row)
 {
@@ -505,8 +522,7 @@ static int faults_reads(struct box *b, const char *hash)
 static void faults_prepare(struct box *b)
 {
     tako_dead dead = {sizeof dead, 0, NULL, NULL, "other", "m", 0, 1, "::1", "c", "{}"};
-    tako_version_info v = {sizeof v,   "t",         "",   FAULTS_HASH, 1,
-                           "config", FAULTS_HASH, "{}", 2};
+    tako_version_info v = {sizeof v, "t", "", FAULTS_HASH, 1, "config", FAULTS_HASH, "{}", 2};
     tako_blob blob = {FAULTS_HASH, FAULTS_HASH, 64};
     tako_row rows[2] = {a_row("first", "t", 0, 1000, 1000), a_row("second", "u", 0, 1000, 1000)};
     const char *refs[] = {FAULTS_HASH};
@@ -648,7 +664,7 @@ START_TEST(every_failing_allocation_of_sqlite_is_told_and_spoils_no_count)
         ck_assert_msg(rc == TAKO_OK || rc == TAKO_ENOMEM, "allocation %ld failed: %d", n, rc);
         failed += rc == TAKO_ENOMEM;
         done = faults_memory.hit ? 0 : done + 1;
-        if (n % 16 == 0)
+        if (n % 64 == 0)
             faults_recount(&b);
         ck_assert_int_eq(faults_writes(&b, id, &seed), TAKO_OK); /* and it goes on */
     }
