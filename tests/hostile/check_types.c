@@ -957,6 +957,59 @@ START_TEST(directories_and_files_are_mounted_where_they_are_wanted)
 }
 END_TEST
 
+/* An overlay of overlays that has the greatest depth there is: none goes on top of it. */
+static void stacked_body(void)
+{
+    struct tako__mount top = {NULL, "/opt/stacked", false};
+    struct tako__task task = types_task("print(open('/opt/stacked/file').read())\n"
+                                        "try: open('/opt/stacked/file', 'w'); print('written')\n"
+                                        "except OSError: pass\n");
+    char options[512], name[32];
+    struct types_run r;
+    void *self;
+    int depth;
+
+    ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+    ck_assert_int_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    types_mkdir("empty");
+    types_mkdir("at0");
+    types_file("at0/file", "below", 0644);
+    top.host = types_path("at0");
+    for (depth = 1; depth < 8; depth++) {
+        snprintf(name, sizeof(name), "at%d", depth);
+        types_mkdir(name);
+        snprintf(options, sizeof(options), "lowerdir=%s:%s", top.host, types_path("empty"));
+        if (mount("overlay", types_path(name), "overlay", MS_RDONLY, options) < 0)
+            break;
+        top.host = types_path(name);
+    }
+    if (depth == 1) {
+        skip_or_fail("overlay", "no overlay of the test's own can be mounted here");
+        return;
+    }
+    self = types_open();
+    if (!self)
+        return;
+    task.mounts = &top;
+    task.n_mounts = 1;
+    types_prints(self, &task, "below\n");
+    r.ready = -1;
+    types_run(self, &task, &r);
+    ck_assert_ptr_nonnull(strstr(r.outcome.isolation, "\"private_files\":\"weaker: the job has "));
+    types_close(self);
+    while (--depth > 0) {
+        snprintf(name, sizeof(name), "at%d", depth);
+        ck_assert_int_eq(umount2(types_path(name), MNT_DETACH), 0);
+    }
+}
+START_TEST(a_directory_that_no_overlay_takes_is_bound_and_the_record_says_so)
+{
+    if (strcmp(test_sanitizer(), "thread") == 0 || getuid() != 0)
+        return;
+    types_in(AS_ROOT, stacked_body);
+}
+END_TEST
+
 static void mount_faults_body(void)
 {
     static const struct {
@@ -1231,6 +1284,7 @@ Suite *suite_types(void)
     tcase_add_test(c, a_root_of_its_own_shows_the_hosts_names_where_it_has_room);
     tcase_add_loop_test(c, a_mount_is_read_only_whatever_the_job_tries, 0, TYPES_MODES);
     tcase_add_loop_test(c, directories_and_files_are_mounted_where_they_are_wanted, 0, BARE_USER);
+    tcase_add_test(c, a_directory_that_no_overlay_takes_is_bound_and_the_record_says_so);
     tcase_add_loop_test(c, a_mount_that_cannot_be_is_refused, 0, TYPES_MODES);
     tcase_add_loop_test(c, what_is_made_in_a_writable_mount_is_read_by_others, 0, TYPES_MODES);
     tcase_add_loop_test(c, secrets_are_files_that_only_the_job_can_read, 0, TYPES_MODES);
