@@ -1,6 +1,7 @@
 /* check_reach.c - what a job type lets its jobs reach: the host's network, and directories and files of
  * the host. Programs try to get more out of it than was given, in every mode that this machine gives.
  * SPDX-License-Identifier: MIT */
+#include "../../src/exec.h"
 #include "types.h"
 
 #include <arpa/inet.h>

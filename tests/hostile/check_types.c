@@ -1,6 +1,7 @@
 /* check_types.c - what job types ask of the sandbox: limits, programs, environment and secrets, in every
  * mode that this machine gives. Network and mounts: check_reach.c.
  * SPDX-License-Identifier: MIT */
+#include "../../src/exec.h"
 #include "types.h"
 
 #include <pthread.h>

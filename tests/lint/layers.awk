@@ -39,6 +39,8 @@ BEGIN {
     # from inside.
     group("outer",    "^tests/contract/(check_store\\.c|store_cases\\.h)$", "support example public")
     group("inside",   "^tests/contract/check_store_sqlite\\.c$",     "outer support sqlite ground public")
+    # What job types ask of the sandbox is tried on the executor itself.
+    group("executor", "^tests/hostile/(types\\.h|check_(types|reach)\\.c)$", "support exec ground public")
     group("api",      "^tests/(api|fault|hostile|contract|stress)/", "support public")
 
     # Third-party headers of src/ and backends/: the one file of each.
