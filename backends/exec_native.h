@@ -414,7 +414,7 @@ TAKO_PRIVATE void native_box_release(struct native_box *box);
 
 /* ---- what a job asks for --------------------------------------------------------------------- */
 
-/* TAKO_EINVAL or TAKO_EEXEC, naming the member, when it is not well-formed or cannot be had here. */
+/* TAKO_EINVAL or TAKO_EEXEC, naming the member, when it is malformed or cannot be had here. */
 TAKO_PRIVATE int native_task_check(const struct native *n, const struct tako__task *task,
                                    tako_error *err);
 /* Fills box->items: code, input, files, and where there are namespaces files of the host's network,

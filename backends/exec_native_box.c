@@ -155,9 +155,9 @@ static void box_add_rlimit(struct native_init_plan *plan, int resource, int64_t 
     box_add_rlimits(plan, resource, value, value);
 }
 
-/* Counted per user and user namespace since Linux 5.14. In a namespace of its own, or with a user of
- * its own, only the job counts, and init and a guard with it; else all that the user runs: there a
- * limit could be used up by others, and is set only where no group limits the job. */
+/* Counted per user and user namespace since Linux 5.14. In a namespace of its own, or with a user
+ * of its own, only the job counts, and init and a guard with it; else all that the user runs: there
+ * a limit could be used up by others, and is set only where no group limits the job. */
 static int box_limit_processes(struct native_box *box, struct native_init_plan *plan,
                                tako_error *err)
 {

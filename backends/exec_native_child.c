@@ -188,15 +188,16 @@ NATIVE_BARE static int child_make_overlay(struct native_child *c, const struct n
 /* A mount point that may be there. Its parents were made or found before, and are no links. */
 NATIVE_BARE static int child_make_place(struct native_child *c, const struct native_item *item)
 {
+    bool file = (item->mode & S_IFMT) == S_IFREG;
     long done, fd;
 
-    if (S_ISREG(item->mode)) /* a mount does not follow it either */
+    if (file) /* a mount does not follow it either */
         done = NATIVE_SYS4(SYS_mknodat, AT_FDCWD, NATIVE_PTR(item->dst), item->mode, 0);
     else
         done = NATIVE_SYS3(SYS_mkdirat, AT_FDCWD, NATIVE_PTR(item->dst), item->mode);
     if (done != -EEXIST)
         CHILD_TRY(NATIVE_STEP_FILE, done);
-    if (S_ISREG(item->mode))
+    if (file)
         return 0;
     fd = NATIVE_SYS4(SYS_openat, AT_FDCWD, NATIVE_PTR(item->dst),
                      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);

@@ -7,8 +7,10 @@
 
 #include "base.h"
 
-/* A host directory or file that the job sees at `inside`, an absolute path; read-only unless
- * `writable`. No set-user-id, no devices. */
+/* A host directory or file, not a link, that the job sees at `inside`, an absolute path, of which
+ * missing parts are made; read-only unless `writable`. No set-user-id, no devices; what is mounted
+ * inside a directory need not be seen. A writable one is given to the job's user, which stays its
+ * owner; no limit of space holds in it. */
 struct tako__mount {
     const char *host, *inside;
     bool writable;

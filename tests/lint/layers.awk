@@ -43,6 +43,8 @@ BEGIN {
     group("outer",    "^tests/contract/(check_store(_keep)?\\.c|store_(cases|kinds)\\.h)$", "support example public")
     group("inside",   "^tests/contract/check_store_sqlite(_keep)?\\.c$", "outer support sqlite ground public")
     group("faulty",   "^tests/fault/check_store_faults\\.c$",       "outer support public")
+    # What job types ask of the sandbox is tried on the executor itself.
+    group("executor", "^tests/hostile/(types\\.h|check_(types|reach)\\.c)$", "support exec ground public")
     group("api",      "^tests/(api|fault|hostile|contract|stress)/", "support public")
 
     # Third-party headers of src/ and backends/: the one file of each.

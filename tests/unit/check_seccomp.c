@@ -572,6 +572,36 @@ START_TEST(every_number_is_answered_as_the_policy_says)
 }
 END_TEST
 
+/* Their answers hang on three arguments at once. */
+START_TEST(sockets_and_their_options_are_looked_at_whole)
+{
+    static const uint32_t value[] = {
+        0,   1,   2,   3,   5,   6,  10, 16, 17, 26,  31, 41,  50, 51,         52,         58, 100,
+        132, 136, 255, 262, 263, 53, 49, 30, 32, 0xf, 99, 101, 25, 0x80000001, 0x80000802, 27};
+    const struct native_seccomp_rules *rules = &all_rules[_i];
+    struct program p = program_make(rules);
+    struct seccomp_data d;
+    size_t i, j, k;
+
+    memset(&d, 0, sizeof d);
+    d.arch = NATIVE_ARCH;
+    for (i = 0; i < LENGTH(value); i++)
+        for (j = 0; j < LENGTH(value); j++)
+            for (k = 0; k < LENGTH(value); k++) {
+                d.args[0] = value[i];
+                d.args[1] = value[j];
+                d.args[2] = value[k];
+                d.nr = SYS_socket;
+                compare(&p, rules, &d);
+                d.nr = SYS_socketpair;
+                compare(&p, rules, &d);
+                d.nr = SYS_setsockopt;
+                compare(&p, rules, &d);
+            }
+    program_free(&p);
+}
+END_TEST
+
 START_TEST(every_call_of_another_abi_is_foreign)
 {
     static const uint32_t archs[] = {
@@ -967,6 +997,7 @@ Suite *suite_seccomp(void)
 
     tcase_set_timeout(data, 120);
     tcase_add_loop_test(data, every_number_is_answered_as_the_policy_says, 0, variants);
+    tcase_add_loop_test(data, sockets_and_their_options_are_looked_at_whole, 0, variants);
     tcase_add_loop_test(data, every_call_of_another_abi_is_foreign, 0, variants);
     tcase_add_loop_test(data, random_calls_are_answered_as_the_policy_says, 0, variants);
     tcase_add_loop_test(data, every_path_ends_and_no_instruction_is_idle, 0, variants);
