@@ -731,7 +731,7 @@ typedef int tako_bytes_fn(void *ctx, const void *data, size_t len);
 
 /* Lends `len` bytes (-1 = to the end) from `offset` of an artifact (kind TAKO_ARTIFACTS) or an input
  * file (TAKO_INPUT_FILES; there also "_code.py" and "_input.json", the code and the input), in pieces
- * of at most 64 KiB; an empty range lends nothing. Non-zero from `got` stops and is returned.
+ * of at most 1 MiB; an empty range lends nothing. Non-zero from `got` stops and is returned.
  * Errors: EINVAL (also an offset past the end), ENOTFOUND (job or file), ESTORE. */
 TAKO_API int tako_read_file(tako *t, const char *id, int kind, const char *name, int64_t offset,
                             int64_t len, tako_bytes_fn *got, void *ctx, tako_error *err);

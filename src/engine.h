@@ -69,8 +69,7 @@ struct tako__run {
     size_t n_blobs;
     const char **refs; /* hashes of what the result refers to; they lie in blobs */
     size_t n_refs;
-    tako_dead dead; /* its error_type is NULL when there is no dead letter */
-    char dead_message[TAKO_ERROR_SIZE];
+    struct tako__letter letter;
 };
 
 /* ---- what callers want written: lies on the caller's stack until done ---------------------- */
@@ -317,7 +316,7 @@ TAKO_PRIVATE bool tako__run_again(tako *t, struct tako__run *run, const char *ca
 TAKO_PRIVATE bool tako__run_retry(tako *t, struct tako__run *run, const struct tako__spec *spec,
                                   tako_verdict verdict, const struct tako__class *judged);
 /* Gives the end a dead letter when it is one that Tako or the retries gave up. */
-TAKO_PRIVATE void tako__run_bury(struct tako__run *run, const struct tako__spec *spec,
+TAKO_PRIVATE void tako__run_bury(tako *t, struct tako__run *run, const struct tako__spec *spec,
                                  tako_verdict verdict, const struct tako__class *judged);
 /* An ending that needs no memory; internal_error and service_unavailable have a dead letter. */
 TAKO_PRIVATE void tako__run_end_plain(tako *t, struct tako__run *run, tako_status status,

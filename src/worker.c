@@ -121,6 +121,7 @@ void tako__run_free(tako *t, struct tako__run *run)
     tako__run_drop_blobs(t, run);
     tako__free(&t->host, run->blobs);
     tako__free(&t->host, run->refs);
+    tako__letter_drop(&run->letter);
     tako__buf_free(&run->result);
     tako__free(&t->host, run);
 }
@@ -741,7 +742,7 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
         return;
     run->status = judged.status;
     worker_print(s, out, &judged, run->started_us);
-    tako__run_bury(run, load->spec, out->verdict, &judged);
+    tako__run_bury(t, run, load->spec, out->verdict, &judged);
     if (s->nomem || run->result.failed)
         tako__run_end_plain(t, run, TAKO_FAILED, out->verdict, "internal_error",
                          "out of memory while the results of the job were collected");
