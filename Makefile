@@ -53,7 +53,7 @@ INNER := $(shell grep -lE '"\.\./\.\./(src|backends)/' $(SUITES) /dev/null)
 OUTER := $(filter-out $(INNER),$(SUITES))
 DOCS := $(sort $(wildcard docs/*.md))
 
-LIBS := -lsqlite3 -lcjson -lseccomp -lpthread
+LIBS := -lsqlite3 -lcjson -lseccomp -lyaml -lpthread
 TEST_LIBS := -lcheck -lsubunit -lm -lrt
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
@@ -294,7 +294,7 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' \
 		'Name: tako' 'Description: Runs untrusted code as durable jobs, inside your program' \
 		'Version: $(VERSION)' 'Libs: -L$${libdir} -ltako' 'Cflags: -I$${includedir}' \
-		'Requires.private: sqlite3, libcjson, libseccomp' 'Libs.private: -lpthread' \
+		'Requires.private: sqlite3, libcjson, libseccomp, yaml-0.1' 'Libs.private: -lpthread' \
 		>'$(DESTDIR)$(LIBDIR)/pkgconfig/tako.pc'
 
 uninstall: ## removes exactly what install put there

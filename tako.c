@@ -4,7 +4,7 @@
  * the files below one by one: it takes its list from here, and `make amalgamation` turns this
  * page into one file without local includes.
  *
- * Leave features out with -DTAKO_OMIT_SQLITE or -DTAKO_OMIT_NATIVE.
+ * Leave features out with -DTAKO_OMIT_SQLITE, -DTAKO_OMIT_NATIVE or -DTAKO_OMIT_YAML.
  * SPDX-License-Identifier: MIT */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* the only place, besides the Makefile, that may */
@@ -19,28 +19,47 @@
 #include "src/os.c"
 #include "src/sha256.c"
 
-/* 2. documents: strict JSON */
+/* 2. documents: strict JSON, its canonical print for hashes, the safe part of YAML; and the rules for
+ *    strings from outside */
 #include "src/json.c"
+#include "src/canon.c"
+#ifndef TAKO_OMIT_YAML
+#include "src/yaml.c"
+#endif
+#include "src/rules.c"
 
 /* 3. the model: records, their JSON, and how an ending is judged */
 #include "src/record.c"
 #include "src/record_json.c"
 #include "src/classify.c"
 
-/* 4. the engine: jobs are checked, committed in groups, claimed, run, recorded */
+/* 4. the configuration: a file and variables become options and job types */
+#include "src/config_keys.c"
+#include "src/config_values.c"
+#include "src/config_types.c"
+#include "src/config_show.c"
+#include "src/config.c"
+
+/* 5. the engine: jobs are checked, committed in groups, claimed, run, recorded */
+#include "src/type.c"
 #include "src/job.c"
 #include "src/pump.c"
 #include "src/turn.c"
+#include "src/ending.c"
+#include "src/env.c"
 #include "src/worker.c"
 #include "src/keeper.c"
 #include "src/engine.c"
 #include "src/api.c"
+#include "src/lineage.c"
 
-/* 5. back ends: where jobs are kept, and where they run */
+/* 6. back ends: where jobs are kept, and where they run */
 #include "backends/exec_handler.c"
 #ifndef TAKO_OMIT_SQLITE
 #include "backends/store_sqlite_schema.c"
 #include "backends/store_sqlite_watch.c"
+#include "backends/store_sqlite_read.c"
+#include "backends/store_sqlite_keep.c"
 #include "backends/store_sqlite_jobs.c"
 #include "backends/store_sqlite.c"
 #endif

@@ -55,7 +55,7 @@
  * host that waits for *any* child (waitpid(-1)) may collect it: Tako copes, its own status
  * travels over a pipe. After fork() the child may only exec or _exit; calls on an inherited
  * engine fail with TAKO_ESTATE. A thread inside a call must not be cancelled (pthread_cancel). The
- * allocator hook covers Tako's own memory; SQLite, cJSON and libseccomp use libc's.
+ * allocator hook covers Tako's own memory; SQLite, cJSON, libseccomp and libyaml use libc's.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -93,7 +93,7 @@ TAKO_API const char *tako_version(void);
 /* The commit the amalgamated file was made from; "" in a modular build. Never NULL. */
 TAKO_API const char *tako_source_id(void);
 
-/* 1 when the named feature was compiled in, else 0: "sqlite", "native". NULL gives 0. */
+/* 1 when the named feature was compiled in, else 0: "sqlite", "native", "yaml". NULL gives 0. */
 TAKO_API int tako_has(const char *feature);
 
 /* ---- results -------------------------------------------------------------------------- */
@@ -246,12 +246,16 @@ typedef struct tako_limits {
     int64_t file_bytes;           /* RLIMIT_FSIZE [1048576-1073741824] INIT: 104857600 */
     int64_t tmp_bytes;            /* of /tmp, /output and /dev/shm, each [10485760-2147483648]
                                    INIT: 104857600 */
+    int setup_attempts;           /* how often a sandbox is tried to be made when that fails for a
+                                   passing reason [1-10] INIT: 5 */
+    int64_t setup_delay_ms;       /* before the second try, doubled before each further one
+                                   [100-60000] INIT: 200 */
 } tako_limits;
 
 #define TAKO_LIMITS_INIT                                                                         \
     {                                                                                            \
         sizeof(tako_limits), 102400, 1048576, 65536, 65536, 10485760, 52428800, 30000, 86400000, \
-            120000, 600000, 100, 100, 100, 256, 256, 104857600, 104857600                        \
+            120000, 600000, 100, 100, 100, 256, 256, 104857600, 104857600, 5, 200                \
     }
 
 typedef struct tako_options {
@@ -342,6 +346,7 @@ TAKO_API void tako_close(tako *t);
 
 /* ---- work ----------------------------------------------------------------------------- */
 
+/* Those that tako_limits can change are its INIT values. */
 #define TAKO_CODE_MAX 102400         /* bytes of code */
 #define TAKO_INPUT_MAX 1048576       /* bytes of input JSON */
 #define TAKO_INPUT_DEPTH_MAX 128     /* nesting of input JSON */
@@ -370,40 +375,41 @@ typedef struct tako_job {
     const char *type;       /* a job type's name, 1-64 of [A-Za-z0-9_-]; NULL = "default": Python
                                in the native sandbox. "NAME@latest", "NAME@TAG" and
                                "NAME@sha256:HEX" (at least 12 digits) name one of its versions */
-    const char *code;       /* UTF-8 without NUL, 1-TAKO_CODE_MAX bytes, not blank. Needed
-                               for sandboxed types, must be NULL for handlers */
+    const char *code;       /* UTF-8 without NUL, 1 to limits.code_bytes, not blank. Needed for
+                               sandboxed types, must be NULL for handlers */
     size_t code_len;        /* 0 = strlen(code) */
-    const char *input;      /* a JSON object; NULL = "{}". The job finds it in
-                               /input/data.json byte for byte as given */
+    const char *input;      /* a JSON object, at most limits.input_bytes; NULL = "{}". The job finds
+                               it in /input/data.json byte for byte as given */
     size_t input_len;       /* 0 = strlen(input) */
     const tako_file *files; /* input files, or NULL */
     size_t n_files;
-    int64_t timeout_ms;   /* wall time of the run, 1-TAKO_TIMEOUT_MAX_MS; 0 = 30000. A handler
-                               is asked to stop then (tako_call_cancelled), it cannot be killed */
-    int64_t memory_bytes; /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = 512 MiB. Without effect on
-                               handlers */
+    int64_t timeout_ms;   /* wall time of the run, 1 to limits.max_timeout_ms; 0 = that of its type. A
+                               handler is asked to stop then (tako_call_cancelled), it cannot be
+                               killed */
+    int64_t memory_bytes; /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = that of its type. Without effect
+                               on handlers */
     int priority;         /* -100..100, higher runs first; equal ones in order of submission */
     int64_t run_at_ms;    /* not before this instant, Unix milliseconds; 0 = now */
     const char *correlation_id; /* 1-64 visible ASCII characters, or NULL */
     const char *client_ip;      /* up to 45 characters, stored as given, or NULL */
     int64_t cpu_timeout_ms;     /* CPU time, user and system, of all its processes together,
-                                   1-TAKO_TIMEOUT_MAX_MS; 0 = no limit but timeout_ms. Without
-                                   effect on handlers */
+                                   1-TAKO_TIMEOUT_MAX_MS; 0 = that of its type. Without effect
+                                   on handlers */
     int64_t output_kill_bytes;  /* the job is killed once it wrote more than so many bytes to stdout
                                    or to stderr, 1-INT64_MAX; 0 = never: output beyond
-                                   TAKO_OUTPUT_CAP is counted and dropped. Without effect on
-                                   handlers */
+                                   limits.stdout_bytes and stderr_bytes is counted and dropped.
+                                   Without effect on handlers */
     const char *idempotency_key; /* 8-255 of [A-Za-z0-9_-], or NULL. A second submit with the same
                                    key and the same content gives the first job's id, whatever has
                                    become of that job, and runs nothing; with other content it is
                                    refused with TAKO_ECONFLICT. A key lives as long as its job's
                                    record (see record_ttl_ms) */
     int max_attempts;            /* 1-100: how often it is run when it fails by itself; 0 = as its
-                                   job type says, else 1. Timeouts and cancels are never retried
-                                   unless `retry_on` names them */
+                                   job type says, else 1. Timeouts and out of memory only when
+                                   `retry_on` names them, cancels never */
     const char *retry_on;        /* error types separated by commas that are worth another attempt;
-                                   NULL = as its job type says, else all but timeouts, cancels and
-                                   out of memory */
+                                   NULL = as its job type says, else whatever the program itself did
+                                   (its exit, a signal) and what could not be installed */
     int64_t retry_delay_ms;      /* before the second attempt, doubled before each further one up to
                                    30 s, give or take 10 %; 100-60000; 0 = as its type says, else
                                    1000 */
@@ -809,6 +815,49 @@ typedef int tako_layer_fn(void *ctx, const tako_layer *layer);
  * native executor was left out. */
 TAKO_API int tako_isolation(tako *t, tako_layer_fn *each, void *ctx, tako_error *err);
 
+/* ---- configuration ------------------------------------------------------------------------
+ *
+ * For programs that are set up by a file (YAML or JSON) and by TAKO_VM_* variables rather than by
+ * code; docs/configuration.md has every key. A host that fills in tako_options needs none of it. */
+
+typedef struct tako_config tako_config;
+
+/* One thing that is wrong (TAKO_LOG_ERROR) or unwise (TAKO_LOG_WARN) in a configuration:
+ * "FILE:LINE:COLUMN: KEY: what is wrong, what is allowed", or "TAKO_VM_NAME: ..." for a variable.
+ * No secret is in it. Must not call Tako. */
+typedef void tako_problem_fn(void *ctx, tako_level level, const char *text);
+
+/* The file that is read when none is named: the first that there is of $TAKO_VM_CONFIG,
+ * ./tako_vm.yaml, ./config/tako_vm.yaml, ~/.tako_vm/config.yaml and /etc/tako_vm/config.yaml. Its
+ * name goes into `out`. Errors: ENOTFOUND (there is none), EINVAL (no room), ENOMEM, ESYS. */
+TAKO_API int tako_config_find(char *out, size_t size, tako_error *err);
+
+/* Reads `path`; NULL = the file that tako_config_find finds, or none: defaults. Then the variables;
+ * they win. All problems go to `problem`, which may be NULL; `alloc` NULL = libc.
+ * Writes nothing anywhere.
+ * Errors: ENOTFOUND (no file `path`), EINVAL (the message has the first problem), ESYS (unreadable),
+ * EUNSUPPORTED (there is a file, and YAML was left out at compile time), ENOMEM. */
+TAKO_API int tako_config_load(tako_config **out, const char *path, const tako_allocator *alloc,
+                              tako_problem_fn *problem, void *ctx, tako_error *err);
+TAKO_API void tako_config_free(tako_config *c);
+/* What a host may copy and add to: log, callbacks, stores. Has `alloc` in it. */
+TAKO_API const tako_options *tako_config_options(const tako_config *c);
+/* tako_open with `opts` (NULL = those above), after data_dir was made if it is missing, and
+ * tako_define_type for each job type. Errors: those of both; ESYS (the directory). */
+TAKO_API int tako_config_open(tako **out, const tako_config *c, const tako_options *opts,
+                              tako_error *err);
+/* For tako_define_type, in the order of the file. NULL past the end. */
+TAKO_API size_t tako_config_type_count(const tako_config *c);
+TAKO_API const tako_job_type *tako_config_type(const tako_config *c, size_t index);
+TAKO_API const char *tako_config_file(const tako_config *c); /* that was read, or NULL */
+TAKO_API tako_level tako_config_log_level(const tako_config *c);
+/* Every key with its heading and its value as text (NULL = none), secrets as "***". Non-zero from
+ * `each` stops and is returned. */
+typedef int tako_config_fn(void *ctx, const char *section, const char *key, const char *value);
+TAKO_API int tako_config_each(const tako_config *c, tako_config_fn *each, void *ctx);
+/* All keys as one JSON object, indented by two blanks, secrets as "***". */
+TAKO_API const char *tako_config_json(const tako_config *c);
+
 /* ---- stores ------------------------------------------------------------------------------
  *
  * A store is a documented table of functions; the engine is the only caller. A host lends its
@@ -818,9 +867,11 @@ TAKO_API int tako_isolation(tako *t, tako_layer_fn *each, void *ctx, tako_error 
  * Writes: begin, any number of write methods, then commit or rollback, never from two threads
  * at once. Each write method takes a batch; per-item outcomes go to `results`, so that one bad
  * item does not spoil the group; a negative return value condemns the whole transaction.
- * Reads (get, list, get_blob, count, cancel_requests): any thread, any time, also while a
- * transaction is open; they see committed rows only, except that a method called by the
- * writing thread inside its transaction may see its own writes.
+ * Reads (all that lend or count): any thread, any time, also while a transaction is open; they
+ * see committed rows only, except that a method called by the writing thread inside its
+ * transaction may see its own writes.
+ * Content is counted: a row refers to what its insert and its finish named, each hash as often as
+ * it was named, and content that no row refers to any more is gone.
  * What a method receives is borrowed for the call. What it lends to a callback is borrowed for
  * that callback: memory never changes owner here. */
 
@@ -936,7 +987,7 @@ struct tako_store_ops {
     void (*rollback)(void *self);
 
     /* Content that exists already is left alone. What no row of the same transaction comes to refer
-     * to may be lost. */
+     * to is lost with its commit. */
     int (*put_blobs)(void *self, const tako_blob *blobs, size_t count, tako_error *err);
     /* New queued rows. results[i]: TAKO_OK, TAKO_ECONFLICT (the id or the key exists) or
      * TAKO_ENOTFOUND (content that it refers to is not there). */
@@ -944,7 +995,8 @@ struct tako_store_ops {
     /* Makes up to `limit` due queued rows running on `node` with attempt + 1 and lends each:
      * by priority, highest first, then in order of insertion. */
     int (*claim)(void *self, const tako_claim *what, tako_row_fn *got, void *ctx, tako_error *err);
-    /* results[i]: TAKO_OK, or TAKO_ESTATE (not running with that attempt and node: refused). */
+    /* results[i]: TAKO_OK, or TAKO_ESTATE (not running with that attempt and node: refused).
+     * Content that is not there is an error of the whole call: TAKO_ENOTFOUND. */
     int (*finish)(void *self, const tako_finish *items, size_t count, int *results,
                   tako_error *err);
     /* results[i]: TAKO_OK, TAKO_ESTATE (terminal) or TAKO_ENOTFOUND. */
@@ -958,7 +1010,8 @@ struct tako_store_ops {
     /* Newest first: by created_us, then by id, both descending; the cursor excludes its row. */
     int (*list)(void *self, const tako_filter *filter, tako_row_fn *got, void *ctx,
                 tako_error *err);
-    /* Lends at most `limit` bytes from `offset`, once, possibly none. TAKO_ENOTFOUND when absent. */
+    /* Lends at most `limit` bytes from `offset`, in one call of `got`, also when there are none.
+     * 0 and INT64_MAX: all. TAKO_ENOTFOUND when absent. */
     int (*get_blob)(void *self, const char *sha256, int64_t offset, int64_t limit,
                     tako_bytes_fn *got, void *ctx, tako_error *err);
     int (*count)(void *self, int64_t *queued, int64_t *running, tako_error *err);
@@ -979,22 +1032,26 @@ struct tako_store_ops {
      * letter belongs to. */
     int (*expired)(void *self, int64_t before_us, size_t limit, tako_row_fn *got, void *ctx,
                    tako_error *err);
-    /* Removes rows with their texts, notes and key. Only terminal ones: others, and unknown ones,
-     * are left alone. results[i]: TAKO_OK, TAKO_ESTATE or TAKO_ENOTFOUND. */
+    /* Removes rows with their texts, notes and key. results[i]: TAKO_OK, TAKO_ESTATE (not terminal,
+     * or a dead letter belongs to it: left alone) or TAKO_ENOTFOUND. Content goes with its last
+     * reference at once: what the same transaction inserts later must put it again. */
     int (*purge)(void *self, const tako_removal *items, size_t count, int *results,
                  tako_error *err);
 
-    /* Dead letters. By id descending; created_us before `before_us` (0 = all). */
+    /* Dead letters. By id descending when `before_us` is 0. Else those created before it, the oldest
+     * first, and of the filter only its limit counts. */
     int (*list_dead)(void *self, const tako_dead_filter *filter, int64_t before_us,
                      tako_dead_fn *got, void *ctx, tako_error *err);
+    /* TAKO_ENOTFOUND when absent. */
     int (*get_dead)(void *self, int64_t id, tako_dead_fn *got, void *ctx, tako_error *err);
+    /* By count, highest first, then by error type. */
     int (*count_dead)(void *self, tako_dead_count_fn *got, void *ctx, tako_error *err);
     /* results[i]: TAKO_OK or TAKO_ENOTFOUND. */
     int (*drop_dead)(void *self, const int64_t *ids, size_t count, int *results, tako_error *err);
 
     /* Versions of job types: type and digest are the key, the rest is replaced. */
     int (*put_version)(void *self, const tako_version_info *version, tako_error *err);
-    /* By built_us, newest first, then by digest; of one type, or of all (NULL). */
+    /* By built_us, newest first, then by digest, then by type; of one type, or of all (NULL). */
     int (*versions)(void *self, const char *type, tako_version_fn *got, void *ctx, tako_error *err);
 
     /* A descriptor that becomes readable when another process may have written, or -1: then

@@ -26,6 +26,7 @@ struct handler_exec {
     const tako_host *host;
     pthread_mutex_t lock; /* guards `entries`, whose members are constant once linked */
     struct handler_entry *entries;
+    int64_t artifact_bytes; /* the most that one output or artifact may have */
 };
 
 struct tako_call {
@@ -33,6 +34,7 @@ struct tako_call {
     const struct tako__task *task;
     const struct tako__sink *sink;
     struct tako__outcome *out;
+    int64_t artifact_bytes;
     char *output;
     size_t output_len;
     char (*names)[256]; /* of the artifacts */
@@ -44,11 +46,11 @@ static int handler_open(void **self, const tako_host *host, const tako_options *
 {
     struct handler_exec *h = tako__alloc(host, sizeof *h);
 
-    (void)opts;
     *self = NULL;
     if (!h)
         return tako__nomem(err);
     h->host = host;
+    h->artifact_bytes = opts->limits->artifact_bytes;
     if (pthread_mutex_init(&h->lock, NULL) != 0) {
         tako__free(host, h);
         return tako__nomem(err);
@@ -129,6 +131,7 @@ static int handler_run(void *self, const struct tako__task *task, const struct t
     }
     memset(&call, 0, sizeof call);
     call.host = h->host;
+    call.artifact_bytes = h->artifact_bytes;
     call.task = task;
     call.sink = sink;
     call.out = out;
@@ -217,9 +220,10 @@ int tako_call_output(tako_call *c, const char *json, size_t len, tako_error *err
 
     if (!c || !json)
         return tako__fail(err, TAKO_EINVAL, "tako_call_output: %s is NULL", c ? "json" : "c");
-    if (len > TAKO_ARTIFACT_MAX)
-        return tako__fail(err, TAKO_EINVAL, "tako_call_output: %zu bytes, more than the %d allowed",
-                          len, TAKO_ARTIFACT_MAX);
+    if (len > (size_t)c->artifact_bytes)
+        return tako__fail(err, TAKO_EINVAL,
+                          "tako_call_output: %zu bytes, more than the %lld allowed", len,
+                          (long long)c->artifact_bytes);
     fault = tako__json_object_fault(c->host, json, len, TAKO_INPUT_DEPTH_MAX, &at);
     if (fault && tako__json_fault_is_memory(fault))
         return tako__nomem(err);

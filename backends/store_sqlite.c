@@ -223,7 +223,9 @@ void tako__sqlite_bind_null(sqlite3_stmt *st, int at)
 /* For names, which are short: cannot fail either. */
 void tako__sqlite_bind_name(sqlite3_stmt *st, int at, const char *text)
 {
-    (void)sqlite3_bind_text64(st, at, text, strlen(text), SQLITE_STATIC, SQLITE_UTF8);
+    size_t len = text != NULL ? strlen(text) : 0;
+
+    (void)sqlite3_bind_text64(st, at, text, len, SQLITE_STATIC, SQLITE_UTF8); /* NULL as NULL */
 }
 
 static int sqlite_stmt_bound(struct tako__sqlite *s, int rc, tako_error *err)
@@ -285,6 +287,20 @@ const void *tako__sqlite_blob(sqlite3_stmt *st, int at, size_t *len)
 bool tako__sqlite_is_null(sqlite3_stmt *st, int at)
 {
     return sqlite3_column_type(st, at) == SQLITE_NULL;
+}
+
+int tako__sqlite_read_part(struct tako__sqlite *s, struct tako__sqlite_conn *c, int64_t seq,
+                           int64_t offset, void *to, size_t len, tako_error *err)
+{
+    sqlite3_blob *part = NULL;
+    int rc = sqlite3_blob_open(c->db, "main", "content", "data", seq, 0, &part);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_blob_read(part, to, (int)len, (int)offset); /* content is less than 2 GiB */
+    if (rc != SQLITE_OK)
+        rc = sqlite_store_fail(s, c->db, rc, err, "reading a part of content");
+    sqlite3_blob_close(part);
+    return rc;
 }
 
 int64_t tako__sqlite_changes(struct tako__sqlite *s)
@@ -435,7 +451,8 @@ static int sqlite_store_begin(void *self, tako_error *err)
         return rc;
     }
     s->failed = false;
-    s->queued_delta = s->running_delta = 0;
+    s->queued_delta = s->running_delta = s->fresh_seq = 0;
+    memset(s->uses, 0, sizeof(s->uses));
     atomic_store_explicit(&s->owner, sqlite_tx_self(), memory_order_relaxed);
     return TAKO_OK;
 }
@@ -481,6 +498,8 @@ static int sqlite_store_commit(void *self, tako_error *err)
 
     if (rc == TAKO_OK)
         rc = sqlite_tx_same_file(s, err);
+    if (rc == TAKO_OK)
+        rc = tako__sqlite_settle(s, err);
     if (rc == TAKO_OK && (s->queued_delta != 0 || s->running_delta != 0)) {
         tako__sqlite_bind_int(tally, 1, s->queued_delta);
         tako__sqlite_bind_int(tally, 2, s->running_delta);
@@ -911,6 +930,16 @@ static const tako_store_ops sqlite_store_ops = {
     tako__sqlite_held,
     tako__sqlite_cancel_requests,
     tako__sqlite_next_due,
+    tako__sqlite_find_key,
+    tako__sqlite_history,
+    tako__sqlite_expired,
+    tako__sqlite_purge,
+    tako__sqlite_list_dead,
+    tako__sqlite_get_dead,
+    tako__sqlite_count_dead,
+    tako__sqlite_drop_dead,
+    tako__sqlite_put_version,
+    tako__sqlite_versions,
     sqlite_store_watch_fd,
     sqlite_store_watched,
 };

@@ -4,7 +4,7 @@
  * Shows: handlers with their own state, output and artifacts, a job that submits the next one,
  * a job that can be cancelled, events, and how records are read. No sandbox is needed.
  *
- *     cc callbacks.c tako.o -lsqlite3 -lcjson -lseccomp -lpthread
+ *     cc callbacks.c tako.o -lsqlite3 -lcjson -lseccomp -lyaml -lpthread
  *
  * SPDX-License-Identifier: MIT */
 #include "tako.h"

@@ -1,9 +1,10 @@
 /* custom_store.c - a host that brings its own store: a complete one, in memory, on tako.h alone.
  *
  * One lock guards everything and is held from begin to commit, so other threads see committed
- * rows only. A list of what rows were before their change serves rollback. Everything is found
- * by walking: good for some thousand jobs, and short enough to read. What each method promises
- * stands in tako.h.
+ * rows only. Everything is in lists, in order of insertion, and found by walking: good for some
+ * thousand jobs, and short enough to read. A transaction adds to the lists and marks what is
+ * gone; commit removes what is marked, rollback what was added. Jobs change in place: what they
+ * were is written down before. What each method promises stands in tako.h.
  *
  *     cc -o custom_store custom_store.c -ltako && ./custom_store
  *
@@ -18,21 +19,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID = 65, NAME = 256, NODES = 64 };
+enum { ID = 65, NAME = 256, TEXTS = 6 };
+enum { SPEC, RESULT, KEY, PARENT }; /* the texts of a job */
+enum { JOBS, CONTENTS, NOTES, LETTERS, VERSIONS, NODES, LISTS };
+
+typedef struct member { /* of a list: every kind begins like this */
+    int gone;
+    char *text[TEXTS]; /* what it owns; the rest is NULL */
+} member;
+
+typedef struct list {
+    member **at;
+    size_t n, was; /* was: n at begin */
+} list;
 
 typedef struct job {
-    tako_row row; /* its texts point to the members below */
+    member head;
+    tako_row row; /* its texts point to those of the head, and to the members below */
     char id[ID], type[ID], node[NAME];
-    char *spec, *result;
 } job;
 
 typedef struct content {
+    member head; /* text[0] are the bytes */
     char sha256[65];
-    char *data;
-    size_t len;
+    size_t len, uses, uses_was;
 } content;
 
+typedef struct note {
+    member head; /* text[0] is the note */
+    const job *of;
+    size_t len;
+} note;
+
+typedef struct letter {
+    member head;
+    tako_dead dead; /* its job_id and type are those of the job, the rest is owned */
+    const job *of;
+} letter;
+
+typedef struct version {
+    member head;
+    tako_version_info info; /* all of it is owned */
+} version;
+
 typedef struct node {
+    member head;
     char id[NAME], identity[NAME];
     int64_t expires_us;
 } node;
@@ -45,13 +76,10 @@ typedef struct change { /* a job and what it was before: undone backwards */
 typedef struct store {
     pthread_mutex_t lock; /* recursive: the writing thread reads inside its transaction */
     int open;             /* a transaction is */
-    job **jobs;           /* in order of insertion */
-    content *blobs;
-    node nodes[NODES];
+    list lists[LISTS];
     change *changes;
-    size_t n_jobs, n_blobs, n_nodes, n_changes;
-    node nodes_was[NODES]; /* as it was at begin, like all below */
-    size_t n_jobs_was, n_blobs_was, n_nodes_was;
+    size_t n_changes;
+    int64_t last_letter; /* no id is given twice */
 } store;
 
 static int refuse(tako_error *err, int code, const char *text)
@@ -105,20 +133,137 @@ static int grow(void **array, size_t count, size_t size)
     return 1;
 }
 
-static void job_free(job *j)
+/* ---- lists ---- */
+
+static void member_free(void *what)
 {
-    free(j->spec);
-    free(j->result);
-    free(j);
+    member *it = what;
+    size_t i;
+
+    for (i = 0; i < TEXTS; i++)
+        free(it->text[i]);
+    free(it);
+}
+
+/* Owns a copy of a text from now on; NULL stays NULL. 0 when there is no memory. */
+static int own(void *what, size_t i, const char *text)
+{
+    member *it = what;
+
+    it->text[i] = text != NULL ? copy(text, strlen(text)) : NULL;
+    return text == NULL || it->text[i] != NULL;
+}
+
+/* Takes over what is added, also when there is no memory. */
+static int list_add(store *s, int which, void *what)
+{
+    list *l = &s->lists[which];
+    void *at = l->at;
+
+    if (!grow(&at, l->n, sizeof *l->at)) {
+        member_free(what);
+        return 0;
+    }
+    l->at = at;
+    l->at[l->n++] = what;
+    return 1;
+}
+
+static void list_commit(list *l)
+{
+    size_t i, kept = 0;
+
+    for (i = 0; i < l->n; i++)
+        if (l->at[i]->gone)
+            member_free(l->at[i]);
+        else
+            l->at[kept++] = l->at[i];
+    l->n = kept;
+}
+
+static void list_rollback(list *l)
+{
+    size_t i;
+
+    while (l->n > l->was)
+        member_free(l->at[--l->n]);
+    for (i = 0; i < l->n; i++)
+        l->at[i]->gone = 0;
+}
+
+/* The i-th of a list, or NULL past its end. What is gone is skipped: i moves on. */
+static void *next(store *s, int which, size_t *i)
+{
+    const list *l = &s->lists[which];
+
+    while (*i < l->n && l->at[*i]->gone)
+        ++*i;
+    return *i < l->n ? l->at[(*i)++] : NULL;
 }
 
 static job *job_find(store *s, const char *id)
 {
-    size_t i;
+    size_t i = 0;
+    job *j;
 
-    for (i = 0; i < s->n_jobs; i++)
-        if (strcmp(s->jobs[i]->id, id) == 0)
-            return s->jobs[i];
+    while ((j = next(s, JOBS, &i)) != NULL)
+        if (strcmp(j->id, id) == 0)
+            return j;
+    return NULL;
+}
+
+static job *job_with_key(store *s, const char *key)
+{
+    size_t i = 0;
+    job *j;
+
+    while (key != NULL && (j = next(s, JOBS, &i)) != NULL)
+        if (j->row.key != NULL && strcmp(j->row.key, key) == 0)
+            return j;
+    return NULL;
+}
+
+static content *content_find(store *s, const char *sha256)
+{
+    size_t i = 0;
+    content *c;
+
+    while ((c = next(s, CONTENTS, &i)) != NULL)
+        if (strcmp(c->sha256, sha256) == 0)
+            return c;
+    return NULL;
+}
+
+static node *node_find(store *s, const char *id)
+{
+    size_t i = 0;
+    node *n;
+
+    while ((n = next(s, NODES, &i)) != NULL)
+        if (strcmp(n->id, id) == 0)
+            return n;
+    return NULL;
+}
+
+static letter *letter_of(store *s, const job *j)
+{
+    size_t i = 0;
+    letter *l;
+
+    while ((l = next(s, LETTERS, &i)) != NULL)
+        if (l->of == j)
+            return l;
+    return NULL;
+}
+
+static letter *letter_find(store *s, int64_t id)
+{
+    size_t i = 0;
+    letter *l;
+
+    while ((l = next(s, LETTERS, &i)) != NULL)
+        if (l->dead.id == id)
+            return l;
     return NULL;
 }
 
@@ -164,13 +309,15 @@ static int store_open(void **self, const char *uri, const tako_host *host, tako_
 static void store_close(void *self)
 {
     store *s = self;
+    int which;
 
-    while (s->n_jobs > 0)
-        job_free(s->jobs[--s->n_jobs]);
-    while (s->n_blobs > 0)
-        free(s->blobs[--s->n_blobs].data);
-    free(s->jobs);
-    free(s->blobs);
+    for (which = 0; which < LISTS; which++) {
+        list *l = &s->lists[which];
+
+        while (l->n > 0)
+            member_free(l->at[--l->n]);
+        free(l->at);
+    }
     free(s->changes);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -179,6 +326,9 @@ static void store_close(void *self)
 static int store_begin(void *self, tako_error *err)
 {
     store *s = self;
+    size_t i = 0;
+    content *c;
+    int which;
 
     pthread_mutex_lock(&s->lock);
     if (s->open) {
@@ -186,18 +336,25 @@ static int store_begin(void *self, tako_error *err)
         return refuse(err, TAKO_ESTATE, "a transaction is open already");
     }
     s->open = 1;
-    s->n_jobs_was = s->n_jobs;
-    s->n_blobs_was = s->n_blobs;
-    s->n_nodes_was = s->n_nodes;
-    memcpy(s->nodes_was, s->nodes, sizeof s->nodes);
+    for (which = 0; which < LISTS; which++)
+        s->lists[which].was = s->lists[which].n;
+    while ((c = next(s, CONTENTS, &i)) != NULL)
+        c->uses_was = c->uses;
     return TAKO_OK;
 }
 
 static int store_commit(void *self, tako_error *err)
 {
     store *s = self;
+    size_t i = 0;
+    content *c;
+    int which;
 
     (void)err;
+    while ((c = next(s, CONTENTS, &i)) != NULL)
+        c->head.gone = c->uses == 0;
+    for (which = 0; which < LISTS; which++)
+        list_commit(&s->lists[which]);
     s->n_changes = 0;
     s->open = 0;
     pthread_mutex_unlock(&s->lock);
@@ -207,35 +364,26 @@ static int store_commit(void *self, tako_error *err)
 static void store_rollback(void *self)
 {
     store *s = self;
+    size_t i = 0;
+    content *c;
+    int which;
 
     while (s->n_changes > 0) {
-        change *c = &s->changes[--s->n_changes];
+        change *last = &s->changes[--s->n_changes];
 
-        if (c->at->result != c->was.result)
-            free(c->at->result);
-        *c->at = c->was;
+        if (last->at->head.text[RESULT] != last->was.head.text[RESULT])
+            free(last->at->head.text[RESULT]);
+        *last->at = last->was;
     }
-    while (s->n_jobs > s->n_jobs_was)
-        job_free(s->jobs[--s->n_jobs]);
-    while (s->n_blobs > s->n_blobs_was)
-        free(s->blobs[--s->n_blobs].data);
-    memcpy(s->nodes, s->nodes_was, sizeof s->nodes);
-    s->n_nodes = s->n_nodes_was;
+    for (which = 0; which < LISTS; which++)
+        list_rollback(&s->lists[which]);
+    while ((c = next(s, CONTENTS, &i)) != NULL)
+        c->uses = c->uses_was;
     s->open = 0;
     pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- writing: a transaction is open ---- */
-
-static content *content_find(store *s, const char *sha256)
-{
-    size_t i;
-
-    for (i = 0; i < s->n_blobs; i++)
-        if (strcmp(s->blobs[i].sha256, sha256) == 0)
-            return &s->blobs[i];
-    return NULL;
-}
 
 static int store_put_blobs(void *self, const tako_blob *blobs, size_t count, tako_error *err)
 {
@@ -243,23 +391,58 @@ static int store_put_blobs(void *self, const tako_blob *blobs, size_t count, tak
     size_t i;
 
     for (i = 0; i < count; i++) {
-        void *all = s->blobs;
         content *c;
 
         if (content_find(s, blobs[i].sha256) != NULL)
             continue;
-        if (!grow(&all, s->n_blobs, sizeof *s->blobs))
+        c = calloc(1, sizeof *c);
+        if (c == NULL || !list_add(s, CONTENTS, c))
             return no_memory(err);
-        s->blobs = all;
-        c = &s->blobs[s->n_blobs];
-        c->len = blobs[i].len;
         if (!put(c->sha256, sizeof c->sha256, blobs[i].sha256))
             return refuse(err, TAKO_EINVAL, "a blob is named by 64 hexadecimal digits");
-        c->data = copy(blobs[i].data, blobs[i].len);
-        if (c->data == NULL)
+        c->len = blobs[i].len;
+        c->head.text[0] = copy(blobs[i].data, blobs[i].len);
+        if (c->head.text[0] == NULL)
             return no_memory(err);
-        s->n_blobs++;
     }
+    return TAKO_OK;
+}
+
+/* Counts one use more of each. 0 when one is not there: then nothing is counted. */
+static int use(store *s, const char *const *refs, size_t n)
+{
+    content *c;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (content_find(s, refs[i]) == NULL)
+            return 0;
+    for (i = 0; i < n; i++)
+        if ((c = content_find(s, refs[i])) != NULL)
+            c->uses++;
+    return 1;
+}
+
+static int insert_one(store *s, const tako_row *row, tako_error *err)
+{
+    job *j = calloc(1, sizeof *j);
+
+    if (j == NULL || !list_add(s, JOBS, j))
+        return no_memory(err);
+    if (!put(j->id, ID, row->id) || !put(j->type, ID, row->type))
+        return refuse(err, TAKO_EINVAL, "an id or type has at most 64 bytes");
+    j->head.text[SPEC] = copy(row->spec, row->spec_len);
+    if (j->head.text[SPEC] == NULL || !own(j, KEY, row->key) || !own(j, PARENT, row->parent))
+        return no_memory(err);
+    j->row = *row;
+    j->row.id = j->id;
+    j->row.type = j->type;
+    j->row.node = j->node;
+    j->row.spec = j->head.text[SPEC];
+    j->row.key = j->head.text[KEY];
+    j->row.parent = j->head.text[PARENT];
+    j->row.refs = NULL;
+    j->row.n_refs = 0;
     return TAKO_OK;
 }
 
@@ -267,49 +450,33 @@ static int store_insert(void *self, const tako_row *rows, size_t count, int *res
                         tako_error *err)
 {
     store *s = self;
+    int rc = TAKO_OK;
     size_t i;
 
-    for (i = 0; i < count; i++) {
-        void *all = s->jobs;
-        job *j;
+    for (i = 0; i < count && rc == TAKO_OK; i++) {
+        const tako_row *row = &rows[i];
 
-        results[i] = job_find(s, rows[i].id) != NULL ? TAKO_ECONFLICT : TAKO_OK;
-        if (results[i] != TAKO_OK)
-            continue;
-        j = calloc(1, sizeof *j);
-        if (j == NULL)
-            return no_memory(err);
-        j->row = rows[i];
-        j->row.id = j->id;
-        j->row.type = j->type;
-        j->row.node = j->node;
-        j->spec = copy(rows[i].spec, rows[i].spec_len);
-        j->row.spec = j->spec;
-        if (j->spec == NULL || !grow(&all, s->n_jobs, sizeof(job *))) {
-            job_free(j);
-            return no_memory(err);
-        }
-        s->jobs = all;
-        s->jobs[s->n_jobs++] = j;
-        if (!put(j->id, ID, rows[i].id) || !put(j->type, ID, rows[i].type))
-            return refuse(err, TAKO_EINVAL, "an id or type has at most 64 bytes");
+        results[i] = TAKO_OK;
+        if (job_find(s, row->id) != NULL || job_with_key(s, row->key) != NULL)
+            results[i] = TAKO_ECONFLICT;
+        else if (!use(s, row->refs, row->n_refs))
+            results[i] = TAKO_ENOTFOUND;
+        else
+            rc = insert_one(s, row, err);
     }
-    return TAKO_OK;
+    return rc;
 }
 
 /* The first of the highest priority: later ones must be strictly better to win. */
 static job *claim_next(store *s, const tako_claim *what)
 {
-    job *best = NULL;
-    size_t i;
+    job *j, *best = NULL;
+    size_t i = 0;
 
-    for (i = 0; i < s->n_jobs; i++) {
-        const tako_row *row = &s->jobs[i]->row;
-
-        if (row->status == TAKO_QUEUED && row->run_at_us <= what->now_us &&
-            one_of(what->types, row->type) && (best == NULL || row->priority > best->row.priority))
-            best = s->jobs[i];
-    }
+    while ((j = next(s, JOBS, &i)) != NULL)
+        if (j->row.status == TAKO_QUEUED && j->row.run_at_us <= what->now_us &&
+            one_of(what->types, j->type) && (best == NULL || j->row.priority > best->row.priority))
+            best = j;
     return best;
 }
 
@@ -336,21 +503,84 @@ static int store_claim(void *self, const tako_claim *what, tako_row_fn *got, voi
 
 static int set_result(job *j, const char *result, size_t len)
 {
-    if (result == NULL || j->result != NULL)
+    if (result == NULL)
         return 1;
-    j->result = copy(result, len);
-    j->row.result = j->result;
+    j->head.text[RESULT] = copy(result, len);
+    j->row.result = j->head.text[RESULT];
     j->row.result_len = len;
-    return j->result != NULL;
+    return j->row.result != NULL;
+}
+
+static int add_note(store *s, const job *j, const char *text, size_t len)
+{
+    note *n;
+
+    if (text == NULL)
+        return 1;
+    n = calloc(1, sizeof *n);
+    if (n == NULL || !list_add(s, NOTES, n))
+        return 0;
+    n->of = j;
+    n->len = len;
+    n->head.text[0] = copy(text, len);
+    return n->head.text[0] != NULL;
+}
+
+static int add_letter(store *s, const job *j, const tako_dead *dead)
+{
+    letter *l;
+
+    if (dead == NULL)
+        return 1;
+    l = calloc(1, sizeof *l);
+    if (l == NULL || !list_add(s, LETTERS, l))
+        return 0;
+    l->of = j;
+    l->dead = *dead;
+    l->dead.id = ++s->last_letter;
+    l->dead.job_id = j->id;
+    l->dead.type = j->type;
+    if (!own(l, 0, dead->error_type) || !own(l, 1, dead->error_message) ||
+        !own(l, 2, dead->client_ip) || !own(l, 3, dead->correlation_id) ||
+        !own(l, 4, dead->summary))
+        return 0;
+    l->dead.error_type = l->head.text[0];
+    l->dead.error_message = l->head.text[1];
+    l->dead.client_ip = l->head.text[2];
+    l->dead.correlation_id = l->head.text[3];
+    l->dead.summary = l->head.text[4];
+    return 1;
+}
+
+static int finish_one(store *s, job *j, const tako_finish *f, tako_error *err)
+{
+    int again = f->status == TAKO_QUEUED;
+
+    if (!use(s, f->refs, f->n_refs))
+        return refuse(err, TAKO_ENOTFOUND, "a result refers to content that is not there");
+    if (!job_touch(s, j) ||
+        !(again ? add_note(s, j, f->result, f->result_len)
+                : set_result(j, f->result, f->result_len)) ||
+        !add_letter(s, j, f->dead))
+        return no_memory(err);
+    j->row.status = f->status;
+    j->row.deaths = f->deaths;
+    j->row.failures = f->failures;
+    j->row.started_us = f->started_us;
+    j->row.ended_us = f->ended_us;
+    if (again)
+        j->row.run_at_us = f->run_at_us;
+    return TAKO_OK;
 }
 
 static int store_finish(void *self, const tako_finish *items, size_t count, int *results,
                         tako_error *err)
 {
     store *s = self;
+    int rc = TAKO_OK;
     size_t i;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count && rc == TAKO_OK; i++) {
         const tako_finish *f = &items[i];
         job *j = job_find(s, f->id);
 
@@ -358,17 +588,10 @@ static int store_finish(void *self, const tako_finish *items, size_t count, int 
         if (j == NULL || j->row.status != TAKO_RUNNING || j->row.attempt != f->attempt ||
             strcmp(j->node, f->node) != 0)
             continue;
-        if (!job_touch(s, j) || !set_result(j, f->result, f->result_len))
-            return no_memory(err);
         results[i] = TAKO_OK;
-        j->row.status = f->status;
-        j->row.deaths = f->deaths;
-        j->row.started_us = f->started_us;
-        j->row.ended_us = f->ended_us;
-        if (f->status == TAKO_QUEUED)
-            j->row.run_at_us = f->run_at_us;
+        rc = finish_one(s, j, f, err);
     }
-    return TAKO_OK;
+    return rc;
 }
 
 static int store_cancel(void *self, tako_cancel_item *items, size_t count, int *results,
@@ -401,38 +624,97 @@ static int store_cancel(void *self, tako_cancel_item *items, size_t count, int *
     return TAKO_OK;
 }
 
-static size_t node_index(const store *s, const char *id) /* n_nodes when unknown */
-{
-    size_t i = 0;
-
-    while (i < s->n_nodes && strcmp(s->nodes[i].id, id) != 0)
-        i++;
-    return i;
-}
-
 static int store_put_node(void *self, const tako_node *what, tako_error *err)
 {
     store *s = self;
-    size_t i = node_index(s, what->id);
+    node *n = calloc(1, sizeof *n), *old = node_find(s, what->id);
 
-    if (i == NODES)
-        return refuse(err, TAKO_EFULL, "too many nodes");
-    if (!put(s->nodes[i].id, NAME, what->id) || !put(s->nodes[i].identity, NAME, what->identity))
+    if (n == NULL || !list_add(s, NODES, n))
+        return no_memory(err);
+    if (!put(n->id, NAME, what->id) || !put(n->identity, NAME, what->identity))
         return refuse(err, TAKO_EINVAL, "the name of a node is too long");
-    s->nodes[i].expires_us = what->expires_us;
-    if (i == s->n_nodes)
-        s->n_nodes++;
+    n->expires_us = what->expires_us;
+    if (old != NULL)
+        old->head.gone = 1;
     return TAKO_OK;
 }
 
 static int store_remove_node(void *self, const char *id, tako_error *err)
 {
-    store *s = self;
-    size_t i = node_index(s, id);
+    node *n = node_find(self, id);
 
     (void)err;
-    if (i < s->n_nodes)
-        s->nodes[i] = s->nodes[--s->n_nodes];
+    if (n != NULL)
+        n->head.gone = 1;
+    return TAKO_OK;
+}
+
+static int store_purge(void *self, const tako_removal *items, size_t count, int *results,
+                       tako_error *err)
+{
+    store *s = self;
+    size_t i, k;
+    content *c;
+    note *n;
+
+    (void)err;
+    for (i = 0; i < count; i++) {
+        job *j = job_find(s, items[i].id);
+
+        results[i] = j == NULL ? TAKO_ENOTFOUND : TAKO_ESTATE;
+        if (j == NULL || !tako_status_terminal(j->row.status) || letter_of(s, j) != NULL)
+            continue;
+        results[i] = TAKO_OK;
+        j->head.gone = 1;
+        for (k = 0; (n = next(s, NOTES, &k)) != NULL;)
+            if (n->of == j)
+                n->head.gone = 1;
+        for (k = 0; k < items[i].n_refs; k++)
+            if ((c = content_find(s, items[i].refs[k])) != NULL && c->uses > 0)
+                c->uses--;
+    }
+    return TAKO_OK;
+}
+
+static int store_drop_dead(void *self, const int64_t *ids, size_t count, int *results,
+                           tako_error *err)
+{
+    size_t i;
+
+    (void)err;
+    for (i = 0; i < count; i++) {
+        letter *l = letter_find(self, ids[i]);
+
+        results[i] = l != NULL ? TAKO_OK : TAKO_ENOTFOUND;
+        if (l != NULL)
+            l->head.gone = 1;
+    }
+    return TAKO_OK;
+}
+
+static int store_put_version(void *self, const tako_version_info *info, tako_error *err)
+{
+    version *v = calloc(1, sizeof *v), *old;
+    store *s = self;
+    size_t i = 0;
+
+    while ((old = next(s, VERSIONS, &i)) != NULL)
+        if (strcmp(old->info.type, info->type) == 0 && strcmp(old->info.digest, info->digest) == 0)
+            old->head.gone = 1;
+    if (v == NULL || !list_add(s, VERSIONS, v))
+        return no_memory(err);
+    v->head.text[5] = copy(info->definition, info->definition_len);
+    if (v->head.text[5] == NULL || !own(v, 0, info->type) || !own(v, 1, info->tag) ||
+        !own(v, 2, info->digest) || !own(v, 3, info->built_by) ||
+        !own(v, 4, info->requirements_hash))
+        return no_memory(err);
+    v->info = *info;
+    v->info.type = v->head.text[0];
+    v->info.tag = v->head.text[1];
+    v->info.digest = v->head.text[2];
+    v->info.built_by = v->head.text[3];
+    v->info.requirements_hash = v->head.text[4];
+    v->info.definition = v->head.text[5];
     return TAKO_OK;
 }
 
@@ -457,6 +739,37 @@ static int store_get(void *self, const char *const *ids, size_t count, tako_row_
     return rc;
 }
 
+static int store_find_key(void *self, const char *key, tako_row_fn *got, void *ctx, tako_error *err)
+{
+    store *s = self;
+    int rc = TAKO_OK;
+    job *j;
+
+    (void)err;
+    pthread_mutex_lock(&s->lock);
+    j = job_with_key(s, key);
+    if (j != NULL)
+        rc = got(ctx, &j->row);
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+static int store_history(void *self, const char *id, tako_bytes_fn *got, void *ctx, tako_error *err)
+{
+    store *s = self;
+    int rc = TAKO_OK;
+    size_t i = 0;
+    note *n;
+
+    (void)err;
+    pthread_mutex_lock(&s->lock);
+    while (rc == TAKO_OK && (n = next(s, NOTES, &i)) != NULL)
+        if (strcmp(n->of->id, id) == 0)
+            rc = got(ctx, n->head.text[0], n->len);
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
 static int newer(const tako_row *a, const tako_row *b)
 {
     if (a->created_us != b->created_us)
@@ -469,55 +782,89 @@ static int listed(const tako_filter *f, const tako_row *row)
     return (f->statuses == 0 || (f->statuses & TAKO_STATUS_BIT(row->status)) != 0) &&
            (f->type == NULL || strcmp(f->type, row->type) == 0) &&
            (f->since_us == 0 || row->created_us >= f->since_us) &&
-           (f->before_us == 0 || row->created_us < f->before_us);
+           (f->before_us == 0 || row->created_us < f->before_us) &&
+           (f->parent == NULL || (row->parent != NULL && strcmp(f->parent, row->parent) == 0));
 }
 
 static int store_list(void *self, const tako_filter *filter, tako_row_fn *got, void *ctx,
                       tako_error *err)
 {
     store *s = self;
-    const tako_row *last = NULL, *next;
+    const tako_row *last = NULL, *best;
     int left = filter->limit > 0 ? filter->limit : 100;
     int rc = TAKO_OK;
     size_t i;
+    job *j;
 
     pthread_mutex_lock(&s->lock);
     if (filter->after != NULL) {
-        job *j = job_find(s, filter->after);
-
+        j = job_find(s, filter->after);
         if (j == NULL)
             rc = refuse(err, TAKO_ENOTFOUND, "the record to list after does not exist");
         else
             last = &j->row;
     }
     while (rc == TAKO_OK && left-- > 0) { /* the newest that is older than the last one */
-        next = NULL;
-        for (i = 0; i < s->n_jobs; i++) {
-            const tako_row *row = &s->jobs[i]->row;
-
-            if (listed(filter, row) && (last == NULL || newer(last, row)) &&
-                (next == NULL || newer(row, next)))
-                next = row;
-        }
-        if (next == NULL)
+        for (i = 0, best = NULL; (j = next(s, JOBS, &i)) != NULL;)
+            if (listed(filter, &j->row) && (last == NULL || newer(last, &j->row)) &&
+                (best == NULL || newer(&j->row, best)))
+                best = &j->row;
+        if (best == NULL)
             break;
-        rc = got(ctx, next);
-        last = next;
+        rc = got(ctx, best);
+        last = best;
     }
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
 
-static int store_get_blob(void *self, const char *sha256, tako_bytes_fn *got, void *ctx,
-                          tako_error *err)
+static int store_expired(void *self, int64_t before_us, size_t limit, tako_row_fn *got, void *ctx,
+                         tako_error *err)
+{
+    store *s = self;
+    const tako_row *last = NULL, *best;
+    int rc = TAKO_OK;
+    size_t i;
+    job *j;
+
+    (void)err;
+    pthread_mutex_lock(&s->lock);
+    while (rc == TAKO_OK && limit-- > 0) { /* the oldest that is newer than the last one */
+        for (i = 0, best = NULL; (j = next(s, JOBS, &i)) != NULL;)
+            if (tako_status_terminal(j->row.status) && j->row.created_us < before_us &&
+                letter_of(s, j) == NULL && (last == NULL || newer(&j->row, last)) &&
+                (best == NULL || newer(best, &j->row)))
+                best = &j->row;
+        if (best == NULL)
+            break;
+        rc = got(ctx, best);
+        last = best;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+static int store_get_blob(void *self, const char *sha256, int64_t offset, int64_t limit,
+                          tako_bytes_fn *got, void *ctx, tako_error *err)
 {
     store *s = self;
     const content *c;
+    int64_t left;
     int rc;
 
     pthread_mutex_lock(&s->lock);
     c = content_find(s, sha256);
-    rc = c != NULL ? got(ctx, c->data, c->len) : refuse(err, TAKO_ENOTFOUND, "no such content");
+    if (offset < 0 || limit < 0) {
+        rc = refuse(err, TAKO_EINVAL,
+                    "a part of content begins before it or has less than nothing");
+    } else if (c == NULL) {
+        rc = refuse(err, TAKO_ENOTFOUND, "no such content");
+    } else {
+        left = (int64_t)c->len - offset;
+        if (left > limit)
+            left = limit;
+        rc = left > 0 ? got(ctx, c->head.text[0] + offset, (size_t)left) : got(ctx, "", 0);
+    }
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
@@ -525,14 +872,15 @@ static int store_get_blob(void *self, const char *sha256, tako_bytes_fn *got, vo
 static int store_count(void *self, int64_t *queued, int64_t *running, tako_error *err)
 {
     store *s = self;
-    size_t i;
+    size_t i = 0;
+    job *j;
 
     (void)err;
     *queued = *running = 0;
     pthread_mutex_lock(&s->lock);
-    for (i = 0; i < s->n_jobs; i++) {
-        *queued += s->jobs[i]->row.status == TAKO_QUEUED;
-        *running += s->jobs[i]->row.status == TAKO_RUNNING;
+    while ((j = next(s, JOBS, &i)) != NULL) {
+        *queued += j->row.status == TAKO_QUEUED;
+        *running += j->row.status == TAKO_RUNNING;
     }
     pthread_mutex_unlock(&s->lock);
     return TAKO_OK;
@@ -542,14 +890,15 @@ static int store_nodes(void *self, tako_node_fn *got, void *ctx, tako_error *err
 {
     store *s = self;
     int rc = TAKO_OK;
-    size_t i;
+    size_t i = 0;
+    node *n;
 
     (void)err;
     pthread_mutex_lock(&s->lock);
-    for (i = 0; i < s->n_nodes && rc == TAKO_OK; i++) {
-        tako_node n = {sizeof n, s->nodes[i].id, s->nodes[i].identity, s->nodes[i].expires_us};
+    while (rc == TAKO_OK && (n = next(s, NODES, &i)) != NULL) {
+        tako_node lent = {sizeof lent, n->id, n->identity, n->expires_us};
 
-        rc = got(ctx, &n);
+        rc = got(ctx, &lent);
     }
     pthread_mutex_unlock(&s->lock);
     return rc;
@@ -558,16 +907,14 @@ static int store_nodes(void *self, tako_node_fn *got, void *ctx, tako_error *err
 static int running_on(store *s, const char *id, int cancelled, tako_row_fn *got, void *ctx)
 {
     int rc = TAKO_OK;
-    size_t i;
+    size_t i = 0;
+    job *j;
 
     pthread_mutex_lock(&s->lock);
-    for (i = 0; i < s->n_jobs && rc == TAKO_OK; i++) {
-        const tako_row *row = &s->jobs[i]->row;
-
-        if (row->status == TAKO_RUNNING && strcmp(row->node, id) == 0 &&
-            (!cancelled || row->cancel_requested))
-            rc = got(ctx, row);
-    }
+    while (rc == TAKO_OK && (j = next(s, JOBS, &i)) != NULL)
+        if (j->row.status == TAKO_RUNNING && strcmp(j->node, id) == 0 &&
+            (!cancelled || j->row.cancel_requested))
+            rc = got(ctx, &j->row);
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
@@ -588,19 +935,154 @@ static int store_cancel_requests(void *self, const char *id, tako_row_fn *got, v
 static int store_next_due(void *self, const char *const *types, int64_t *due_us, tako_error *err)
 {
     store *s = self;
-    size_t i;
+    size_t i = 0;
+    job *j;
 
     (void)err;
     *due_us = INT64_MAX;
     pthread_mutex_lock(&s->lock);
-    for (i = 0; i < s->n_jobs; i++) {
-        const tako_row *row = &s->jobs[i]->row;
-
-        if (row->status == TAKO_QUEUED && one_of(types, row->type) && row->run_at_us < *due_us)
-            *due_us = row->run_at_us;
-    }
+    while ((j = next(s, JOBS, &i)) != NULL)
+        if (j->row.status == TAKO_QUEUED && one_of(types, j->type) && j->row.run_at_us < *due_us)
+            *due_us = j->row.run_at_us;
     pthread_mutex_unlock(&s->lock);
     return TAKO_OK;
+}
+
+/* 1 when `a` comes before `b`: the oldest first, or the newest id. */
+static int letter_before(const letter *a, const letter *b, int old)
+{
+    if (!old)
+        return a->dead.id > b->dead.id;
+    if (a->dead.created_us != b->dead.created_us)
+        return a->dead.created_us < b->dead.created_us;
+    return a->dead.id < b->dead.id;
+}
+
+static int letter_listed(const letter *l, const tako_dead_filter *f, int64_t before_us)
+{
+    if (before_us != 0)
+        return l->dead.created_us < before_us;
+    return (f->before == 0 || l->dead.id < f->before) &&
+           (f->error_type == NULL || strcmp(f->error_type, l->dead.error_type) == 0);
+}
+
+static int store_list_dead(void *self, const tako_dead_filter *filter, int64_t before_us,
+                           tako_dead_fn *got, void *ctx, tako_error *err)
+{
+    int left = filter->limit > 0 ? filter->limit : 100, old = before_us != 0, rc = TAKO_OK;
+    letter *l, *best, *last = NULL;
+    store *s = self;
+    size_t i;
+
+    (void)err;
+    pthread_mutex_lock(&s->lock);
+    while (rc == TAKO_OK && left-- > 0) {
+        for (i = 0, best = NULL; (l = next(s, LETTERS, &i)) != NULL;)
+            if (letter_listed(l, filter, before_us) &&
+                (last == NULL || letter_before(last, l, old)) &&
+                (best == NULL || letter_before(l, best, old)))
+                best = l;
+        if (best == NULL)
+            break;
+        rc = got(ctx, &best->dead);
+        last = best;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+static int store_get_dead(void *self, int64_t id, tako_dead_fn *got, void *ctx, tako_error *err)
+{
+    store *s = self;
+    letter *l;
+    int rc;
+
+    pthread_mutex_lock(&s->lock);
+    l = letter_find(s, id);
+    rc = l != NULL ? got(ctx, &l->dead) : refuse(err, TAKO_ENOTFOUND, "no such dead letter");
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+/* Tells each error type at its first letter: how many there are. */
+static int64_t letters_like(store *s, const letter *first)
+{
+    int64_t count = 0;
+    size_t i = 0;
+    letter *l;
+
+    while ((l = next(s, LETTERS, &i)) != NULL)
+        if (strcmp(l->dead.error_type, first->dead.error_type) == 0) {
+            if (count == 0 && l != first)
+                return 0; /* told already */
+            count++;
+        }
+    return count;
+}
+
+static int store_count_dead(void *self, tako_dead_count_fn *got, void *ctx, tako_error *err)
+{
+    int64_t n, most, last_n = INT64_MAX;
+    const char *last = "", *type;
+    letter *l;
+    store *s = self;
+    int rc = TAKO_OK;
+    size_t i;
+
+    (void)err;
+    pthread_mutex_lock(&s->lock);
+    while (rc == TAKO_OK) { /* the most frequent that comes after the last one */
+        for (i = 0, most = 0, type = NULL; (l = next(s, LETTERS, &i)) != NULL;) {
+            n = letters_like(s, l);
+            if (n == 0 || n > last_n || (n == last_n && strcmp(l->dead.error_type, last) <= 0))
+                continue;
+            if (n > most || (n == most && strcmp(l->dead.error_type, type) < 0)) {
+                most = n;
+                type = l->dead.error_type;
+            }
+        }
+        if (type == NULL)
+            break;
+        rc = got(ctx, type, most);
+        last = type;
+        last_n = most;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+static int version_before(const tako_version_info *a, const tako_version_info *b)
+{
+    int order = strcmp(a->digest, b->digest);
+
+    if (a->built_us != b->built_us)
+        return a->built_us > b->built_us;
+    return order != 0 ? order < 0 : strcmp(a->type, b->type) < 0;
+}
+
+static int store_versions(void *self, const char *type, tako_version_fn *got, void *ctx,
+                          tako_error *err)
+{
+    version *v, *best, *last = NULL;
+    store *s = self;
+    int rc = TAKO_OK;
+    size_t i;
+
+    (void)err;
+    pthread_mutex_lock(&s->lock);
+    while (rc == TAKO_OK) {
+        for (i = 0, best = NULL; (v = next(s, VERSIONS, &i)) != NULL;)
+            if ((type == NULL || strcmp(type, v->info.type) == 0) &&
+                (last == NULL || version_before(&last->info, &v->info)) &&
+                (best == NULL || version_before(&v->info, &best->info)))
+                best = v;
+        if (best == NULL)
+            break;
+        rc = got(ctx, &best->info);
+        last = best;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return rc;
 }
 
 /* No other process can write to this memory: there is nothing to watch. */
@@ -627,6 +1109,16 @@ static const tako_store_ops custom_store = {
     store_held,
     store_cancel_requests,
     store_next_due,
+    store_find_key,
+    store_history,
+    store_expired,
+    store_purge,
+    store_list_dead,
+    store_get_dead,
+    store_count_dead,
+    store_drop_dead,
+    store_put_version,
+    store_versions,
     NULL,
     NULL,
 };

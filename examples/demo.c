@@ -4,7 +4,7 @@
  * and prints one line per record. Ends with 1 when a job did not end as it should, so the demo
  * is a test as well.
  *
- * Build: cc examples/demo.c build/libtako.a -lsqlite3 -lcjson -lseccomp -lpthread
+ * Build: cc examples/demo.c build/libtako.a -lsqlite3 -lcjson -lseccomp -lyaml -lpthread
  * SPDX-License-Identifier: MIT */
 #include "../tako.h"
 

@@ -1,6 +1,6 @@
 /* minimal.c - the five-line program: one Python job, its status and its output.
  *
- *     cc minimal.c tako.o -lsqlite3 -lcjson -lseccomp -lpthread
+ *     cc minimal.c tako.o -lsqlite3 -lcjson -lseccomp -lyaml -lpthread
  *
  * SPDX-License-Identifier: MIT */
 #include "tako.h"

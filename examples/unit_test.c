@@ -5,7 +5,7 @@
  * The code under test is a handler that sends reminders: the first at once, each next one a day
  * later, three in all.
  *
- *     cc unit_test.c tako.o -lcheck -lsqlite3 -lcjson -lseccomp -lpthread -lm -lrt -lsubunit
+ *     cc unit_test.c tako.o -lcheck -lsqlite3 -lcjson -lseccomp -lyaml -lpthread -lm -lrt -lsubunit
  *
  * SPDX-License-Identifier: MIT */
 #include "tako.h"

@@ -3,7 +3,7 @@
  *
  * main.c holds the one table of commands and options; cli_args.c reads values; cli_text.c
  * prints without letting stored text steer the terminal; cli_files.c reads and writes files;
- * cli_run.c, cli_records.c and cli_doctor.c are the commands.
+ * cli_run.c, cli_records.c, cli_doctor.c and cli_config.c are the commands.
  * SPDX-License-Identifier: MIT */
 #ifndef TAKO_CLI_H
 #define TAKO_CLI_H
@@ -31,7 +31,8 @@ enum {
 struct cli_args {
     const char *const *operands; /* NULL-terminated */
     int n_operands;
-    const char *store; /* NULL = the default store */
+    const char *store;  /* NULL = the default store */
+    const char *config; /* the configuration file; NULL = search for one */
     bool json;
     bool permissive;
     const char *rootfs;
@@ -66,7 +67,7 @@ const char *cli_parse_status(const char *text, unsigned *statuses);
 
 /* One line "tako: ..." on stderr; what could steer a terminal is shown escaped. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* A tako_log_fn that says warnings and errors. */
+/* A tako_log_fn that says all it gets. */
 void cli_log(void *ctx, tako_level level, const char *module, const char *message);
 
 /* Prints text from a job or a store: control, direction-changing and invalid bytes appear as
@@ -89,10 +90,11 @@ const char *cli_bytes(int64_t bytes, char text[CLI_INSTANT_SIZE]);
  * data. *data is the caller's to free. False after saying why not. */
 bool cli_read_file(const char *path, const char *what, size_t max, char **data, size_t *len);
 
-/* Which store to open: --store, else TAKO_STORE, else the user's own file, whose directories
- * are made when `create`. *uri is the caller's to free. *absent says that it is a file that
- * does not exist yet. False after saying why not. */
-bool cli_store_uri(const struct cli_args *args, bool create, char **uri, bool *absent);
+/* Which store to open: --store, else TAKO_STORE, else that of the configuration `c` if there is
+ * one, else the user's own file, whose directories are made when `create`. *uri is the caller's to
+ * free. *absent says that it is a file that does not exist yet. False after saying why not. */
+bool cli_store_uri(const struct cli_args *args, const tako_config *c, bool create, char **uri,
+                   bool *absent);
 
 /* Opens DIR for artifacts, making it and its parents when missing; a symbolic link in its
  * place is refused. -1 after saying why not. */
@@ -101,11 +103,25 @@ int cli_output_dir(const char *path);
  * stays whole until the new one is; replaces regular files only. False after saying why not. */
 bool cli_write_artifact(tako *t, int dir, const tako_artifact *artifact);
 
+/* ---- cli_config.c ----------------------------------------------------------------------- */
+
+/* The configuration, when something is configured; else *c is NULL, and no key of it has any
+ * effect. False after saying what is wrong with it. */
+bool cli_config(const struct cli_args *args, bool warnings, tako_config **c);
+/* Up to which level the log is said: warnings, unless the configuration wants less, or all. */
+tako_level cli_config_level(const tako_config *c);
+/* A tako_log_fn that keeps to it. */
+tako_log_fn *cli_config_log(const tako_config *c);
+/* The options of the configuration (or none), with what the command line says instead. */
+void cli_config_options(const tako_config *c, const struct cli_args *args, tako_options *opts);
+
 /* ---- commands --------------------------------------------------------------------------- */
 
 int cli_run(const struct cli_args *args);
 int cli_list(const struct cli_args *args);
 int cli_show(const struct cli_args *args);
 int cli_doctor(const struct cli_args *args);
+int cli_show_config(const struct cli_args *args);
+int cli_validate(const struct cli_args *args);
 
 #endif

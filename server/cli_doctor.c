@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-static const char *const doctor_features[] = {"native", "sqlite"};
+static const char *const doctor_features[] = {"native", "sqlite", "yaml"};
 enum { DOCTOR_FEATURES = sizeof doctor_features / sizeof doctor_features[0] };
 
 struct doctor_page {
@@ -88,16 +88,17 @@ static void doctor_versions(void)
 int cli_doctor(const struct cli_args *args)
 {
     struct doctor_page page = {args->json, 0, 0, 0};
-    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_config *c = NULL;
+    tako_options opts;
     tako_error err;
     tako *t = NULL;
     int rc;
 
+    if (!cli_config(args, true, &c))
+        return CLI_FAILED;
+    cli_config_options(c, args, &opts);
     opts.store = "sqlite::memory:"; /* nothing is kept */
     opts.workers = 0;
-    opts.security = args->permissive ? TAKO_PERMISSIVE : TAKO_STRICT;
-    opts.rootfs = args->rootfs;
-    opts.interpreter = args->interpreter;
     if (args->json)
         fputs("{\"layers\":[", stdout);
     else
@@ -126,5 +127,6 @@ int cli_doctor(const struct cli_args *args)
         }
     }
     tako_close(t);
+    tako_config_free(c);
     return rc == TAKO_OK ? CLI_OK : CLI_FAILED;
 }

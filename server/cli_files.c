@@ -101,7 +101,8 @@ static bool files_make_dirs(const char *path, mode_t mode, bool last)
     return ok;
 }
 
-bool cli_store_uri(const struct cli_args *args, bool create, char **uri, bool *absent)
+bool cli_store_uri(const struct cli_args *args, const tako_config *c, bool create, char **uri,
+                   bool *absent)
 {
     const char *named = args->store;
     const char *data = getenv("XDG_DATA_HOME");
@@ -117,6 +118,8 @@ bool cli_store_uri(const struct cli_args *args, bool create, char **uri, bool *a
         if (named && !*named)
             named = NULL;
     }
+    if (!named && c)
+        named = tako_config_options(c)->store;
     if (named) {
         n = asprintf(uri, "%s", named);
     } else if (data && *data == '/') { /* a relative one is invalid and ignored, by its own rule */

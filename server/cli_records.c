@@ -12,15 +12,18 @@
  * not exist yet: there are no records. Else CLI_FAILED after saying why. */
 static int records_open(const struct cli_args *args, tako **t)
 {
-    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_config *c = NULL;
+    tako_options opts;
     tako_error err;
     char *uri = NULL;
     bool absent = false;
     int code = CLI_FAILED;
 
     *t = NULL;
-    if (!cli_store_uri(args, false, &uri, &absent))
+    if (!cli_config(args, false, &c))
         return CLI_FAILED;
+    if (!cli_store_uri(args, c, false, &uri, &absent))
+        goto out;
     if (absent) {
         /* Reading must not create a store; for a name that was given it is likely a slip. */
         const char *env = getenv("TAKO_STORE");
@@ -31,15 +34,17 @@ static int records_open(const struct cli_args *args, tako **t)
             cli_say("%s: there is no such store", uri);
         goto out;
     }
+    cli_config_options(c, args, &opts);
     opts.store = uri;
     opts.workers = 0;
-    opts.log = cli_log;
+    opts.log = cli_config_log(c);
     if (tako_open(t, &opts, &err) == TAKO_OK)
         code = CLI_OK;
     else
         cli_say("%s", err.message);
 out:
     free(uri);
+    tako_config_free(c);
     return code;
 }
 

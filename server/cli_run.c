@@ -31,11 +31,12 @@ enum run_phase {
 
 struct run_state {
     tako *t;
-    bool pass;   /* output passes through */
-    bool tty;    /* progress is shown on stderr */
-    int signals; /* signalfd */
-    int wake;    /* eventfd: makes the watcher look at the state */
-    int mute;    /* eventfd: readable once output is to be dropped */
+    bool pass;        /* output passes through */
+    tako_level level; /* up to which the log is said */
+    bool tty;         /* progress is shown on stderr */
+    int signals;      /* signalfd */
+    int wake;         /* eventfd: makes the watcher look at the state */
+    int mute;         /* eventfd: readable once output is to be dropped */
     int64_t began_ms;
     pthread_t watcher;
     pthread_t canceller; /* started by the watcher: a locked store may keep a cancel waiting, */
@@ -265,7 +266,7 @@ static void run_log(void *ctx, tako_level level, const char *module, const char 
 {
     struct run_state *s = ctx;
 
-    if (level != TAKO_LOG_ERROR && level != TAKO_LOG_WARN)
+    if (level > s->level)
         return;
     pthread_mutex_lock(&s->screen);
     if (s->hold && level == TAKO_LOG_WARN && s->n_held < sizeof s->held / sizeof s->held[0] &&
@@ -367,12 +368,15 @@ static void run_material_free(struct run_material *m)
     free(m->code);
 }
 
-static bool run_material_read(struct run_material *m, const struct cli_args *args)
+static bool run_material_read(struct run_material *m, const struct cli_args *args,
+                              const tako_options *opts)
 {
     const char *path = strcmp(args->operands[0], "-") == 0 ? NULL : args->operands[0];
+    const size_t code_max = opts->limits ? (size_t)opts->limits->code_bytes : TAKO_CODE_MAX;
+    const size_t input_max = opts->limits ? (size_t)opts->limits->input_bytes : TAKO_INPUT_MAX;
     size_t left = TAKO_FILE_BYTES_MAX;
 
-    if (!cli_read_file(path, "code", TAKO_CODE_MAX, &m->code, &m->job.code_len))
+    if (!cli_read_file(path, "code", code_max, &m->code, &m->job.code_len))
         return false;
     if (memchr(m->code, '\0', m->job.code_len)) {
         cli_say("%s: the code has a NUL byte: this is no Python text",
@@ -384,7 +388,7 @@ static bool run_material_read(struct run_material *m, const struct cli_args *arg
     if (args->input && args->input[0] == '@') {
         const char *from = strcmp(args->input, "@-") == 0 ? NULL : args->input + 1;
 
-        if (!cli_read_file(from, "input", TAKO_INPUT_MAX, &m->input, &m->job.input_len))
+        if (!cli_read_file(from, "input", input_max, &m->input, &m->job.input_len))
             return false;
         m->job.input = m->input;
     }
@@ -487,13 +491,14 @@ static bool run_print_json(tako *t, const tako_record *rec)
 }
 
 /* Submits and waits. NULL after saying why there is no record. */
-static tako_record *run_job(struct run_state *s, const tako_job *job, const tako_options *opts)
+static tako_record *run_job(struct run_state *s, const tako_job *job, const tako_config *c,
+                            const tako_options *opts)
 {
     tako_record *rec = NULL;
     tako_error err;
     int rc;
 
-    rc = tako_open(&s->t, opts, &err);
+    rc = c ? tako_config_open(&s->t, c, opts, &err) : tako_open(&s->t, opts, &err);
     if (rc == TAKO_OK)
         rc = tako_start(s->t, &err);
     if (rc == TAKO_OK) {
@@ -538,7 +543,8 @@ int cli_run(const struct cli_args *args)
 {
     struct run_state state;
     struct run_material material;
-    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_config *c = NULL;
+    tako_options opts;
     tako_job job = TAKO_JOB_INIT;
     tako_record *rec = NULL;
     char *uri = NULL;
@@ -559,7 +565,11 @@ int cli_run(const struct cli_args *args)
         code = CLI_USAGE;
         goto out;
     }
-    if (!run_material_read(&material, args) || !cli_store_uri(args, true, &uri, &absent))
+    if (!cli_config(args, true, &c))
+        goto out;
+    cli_config_options(c, args, &opts);
+    state.level = cli_config_level(c);
+    if (!run_material_read(&material, args, &opts) || !cli_store_uri(args, c, true, &uri, &absent))
         goto out;
     if (args->output_dir) {
         dir = cli_output_dir(args->output_dir);
@@ -568,16 +578,13 @@ int cli_run(const struct cli_args *args)
     }
     opts.store = uri;
     opts.workers = 1;
-    opts.security = args->permissive ? TAKO_PERMISSIVE : TAKO_STRICT;
-    opts.rootfs = args->rootfs;
-    opts.interpreter = args->interpreter;
     opts.log = run_log;
     opts.log_ctx = &state;
     opts.on_output = run_output;
     opts.output_ctx = &state;
     if (!run_state_open(&state))
         goto out;
-    rec = run_job(&state, &material.job, &opts);
+    rec = run_job(&state, &material.job, c, &opts);
     if (rec)
         code = run_end(&state, rec, args, dir);
 out:
@@ -595,6 +602,7 @@ out:
     pthread_mutex_destroy(&state.screen);
     pthread_mutex_destroy(&state.lock);
     run_material_free(&material);
+    tako_config_free(c);
     free(uri);
     return code;
 }

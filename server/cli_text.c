@@ -141,9 +141,11 @@ void cli_say(const char *fmt, ...)
 
 void cli_log(void *ctx, tako_level level, const char *module, const char *message)
 {
+    static const char *const names[] = {"", "error", "warning", "info", "debug"};
+
     (void)ctx;
-    if (level == TAKO_LOG_ERROR || level == TAKO_LOG_WARN)
-        cli_say("%s: %s: %s", level == TAKO_LOG_ERROR ? "error" : "warning", module, message);
+    if (level >= TAKO_LOG_ERROR && level <= TAKO_LOG_DEBUG)
+        cli_say("%s: %s: %s", names[level], module, message);
 }
 
 const char *cli_instant(int64_t us, char text[CLI_INSTANT_SIZE])

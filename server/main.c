@@ -18,8 +18,14 @@ enum main_command {
     MAIN_SHOW = 1 << 2,
     MAIN_DOCTOR = 1 << 3,
     MAIN_VERSION = 1 << 4,
-    MAIN_HELP = 1 << 5
+    MAIN_HELP = 1 << 5,
+    MAIN_CONFIG = 1 << 6,
+    MAIN_VALIDATE = 1 << 7
 };
+
+/* The commands that a configuration has a meaning for. */
+#define MAIN_CONFIGURED \
+    (MAIN_RUN | MAIN_LIST | MAIN_SHOW | MAIN_DOCTOR | MAIN_CONFIG | MAIN_VALIDATE)
 
 struct main_option {
     const char *name;
@@ -127,6 +133,19 @@ static const char *take_permissive(struct cli_args *args, const char *value)
     return NULL;
 }
 
+static const char *take_config(struct cli_args *args, const char *value)
+{
+    args->config = value;
+    return *value ? NULL : "a configuration file";
+}
+
+static const char *take_show_defaults(struct cli_args *args, const char *value)
+{
+    (void)args; /* they are always shown */
+    (void)value;
+    return NULL;
+}
+
 static const char *take_json(struct cli_args *args, const char *value)
 {
     (void)value;
@@ -165,9 +184,17 @@ static const struct main_option main_options[] = {
     {"after", "ID", MAIN_LIST, take_after, "only jobs older than this one: the next page"},
     {"store", "URI", MAIN_RUN | MAIN_LIST | MAIN_SHOW, take_store,
      "where records are kept, like sqlite:jobs.db; default:\n"
-     "$TAKO_STORE, else a file of your own"},
-    {"json", NULL, MAIN_RUN | MAIN_LIST | MAIN_SHOW | MAIN_DOCTOR, take_json,
+     "$TAKO_STORE, else that of the configuration, else a\n"
+     "file of your own"},
+    {"show-defaults", NULL, MAIN_CONFIG, take_show_defaults,
+     "nothing more: defaults are always shown"},
+    {"json", NULL, MAIN_RUN | MAIN_LIST | MAIN_SHOW | MAIN_DOCTOR | MAIN_CONFIG, take_json,
      "print one JSON object instead"},
+    {"config", "FILE", MAIN_CONFIGURED, take_config,
+     "the configuration; default: the first that there is of\n"
+     "$TAKO_VM_CONFIG, ./tako_vm.yaml, ./config/tako_vm.yaml,\n"
+     "~/.tako_vm/config.yaml, /etc/tako_vm/config.yaml.\n"
+     "May stand before the command as well, or be -c FILE"},
 };
 enum { MAIN_N_OPTIONS = sizeof main_options / sizeof main_options[0] };
 
@@ -197,6 +224,11 @@ static const struct main_entry main_commands[] = {
      "jobs begins so (at least 4 characters).\n"},
     {"doctor", MAIN_DOCTOR, "", 0, 0, cli_doctor, "say how well jobs are isolated here, and why",
      "Exits with 1 when jobs would be refused.\n"},
+    {"config", MAIN_CONFIG, "", 0, 0, cli_show_config,
+     "show every key of the configuration with its value", "Secrets are shown as ***.\n"},
+    {"validate", MAIN_VALIDATE, "[FILE]", 0, 1, cli_validate,
+     "check a configuration and say all that is wrong with it",
+     "Exits with 1 when something is wrong, or when there is no file.\n"},
     {"version", MAIN_VERSION, "", 0, 0, main_version, "print the version", NULL},
     {"help", MAIN_HELP, "[COMMAND]", 0, 1, main_help, "print help, also of one command", NULL},
 };
@@ -217,7 +249,7 @@ static void main_usage(FILE *to, const struct main_entry *c)
     bool options = false;
 
     if (!c) {
-        fputs("Usage: tako COMMAND [OPTIONS]\n", to);
+        fputs("Usage: tako [-c FILE] COMMAND [OPTIONS]\n", to);
         return;
     }
     for (int i = 0; i < MAIN_N_OPTIONS; i++)
@@ -247,6 +279,8 @@ static void main_help_all(void)
 {
     puts("tako - runs untrusted code as durable jobs, each in a sandbox of its own\n");
     main_usage(stdout, NULL);
+    puts("\nOptions before the command:");
+    main_help_row("-c, --config FILE", "the configuration file");
     puts("\nCommands:");
     for (int i = 0; i < MAIN_N_COMMANDS; i++) {
         char name[64];
@@ -311,10 +345,47 @@ static int main_wrong(const struct main_entry *c)
     return CLI_USAGE;
 }
 
+static const struct main_option *main_option_config(void)
+{
+    int i = 0;
+
+    while (main_options[i].take != take_config)
+        i++;
+    return &main_options[i];
+}
+
+/* Takes -c FILE and --config FILE in front of the command; *at moves on. False after saying why. */
+static bool main_front(int argc, char **argv, int *at, struct cli_args *args)
+{
+    static const char name[] = "--config";
+    const size_t len = sizeof name - 1;
+
+    for (; *at < argc; ++*at) {
+        const char *word = argv[*at], *value;
+
+        if (strcmp(word, "-c") == 0 || strcmp(word, name) == 0)
+            value = *at + 1 < argc ? argv[++*at] : NULL;
+        else if (strncmp(word, name, len) == 0 && word[len] == '=')
+            value = word + len + 1;
+        else if (word[0] == '-' && word[1] == 'c' && word[2])
+            value = word + 2;
+        else
+            return true;
+        if (!value || !*value) {
+            cli_say("option '%s' needs a configuration file", word);
+            main_usage(stderr, NULL);
+            return false;
+        }
+        args->config = value;
+    }
+    return true;
+}
+
 /* Fills args from argv, whose [0] is the command's name. 0 = go on, else main's result + 1. */
 static int main_parse(const struct main_entry *c, int argc, char **argv, struct cli_args *args)
 {
     struct option known[MAIN_N_OPTIONS + 2];
+    bool configured = (c->bit & MAIN_CONFIGURED) != 0;
     int n = 0, got;
 
     memset(known, 0, sizeof known);
@@ -329,7 +400,7 @@ static int main_parse(const struct main_entry *c, int argc, char **argv, struct 
     known[n].val = 'h';
 
     opterr = 0; /* the messages are ours */
-    while ((got = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
+    while ((got = getopt_long(argc, argv, configured ? ":hc:" : ":h", known, NULL)) != -1) {
         const struct main_option *o;
         const char *right;
 
@@ -350,7 +421,7 @@ static int main_parse(const struct main_entry *c, int argc, char **argv, struct 
                 cli_say("%s: unknown or ambiguous option '%s'", c->name, argv[optind - 1]);
             return main_wrong(c) + 1;
         }
-        o = &main_options[got - 256];
+        o = got == 'c' ? main_option_config() : &main_options[got - 256];
         right = o->take(args, optarg);
         if (right) {
             cli_say("%s: --%s '%s': must be %s", c->name, o->name, optarg, right);
@@ -386,15 +457,17 @@ int main(int argc, char **argv)
     const struct main_entry *c;
     struct cli_args args;
     const char *name;
-    int rc;
+    int rc, at = 1;
 
     main_fill_std();
     memset(&args, 0, sizeof args);
-    if (argc < 2) {
+    if (!main_front(argc, argv, &at, &args))
+        return CLI_USAGE;
+    if (at >= argc) {
         main_help_all();
         return CLI_FAILED;
     }
-    name = argv[1];
+    name = argv[at];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     else if (strcmp(name, "--version") == 0)
@@ -406,12 +479,16 @@ int main(int argc, char **argv)
         fputs("'tako help' lists the commands.\n", stderr);
         return CLI_USAGE;
     }
+    if (args.config && !(c->bit & MAIN_CONFIGURED)) {
+        cli_say("%s: takes no configuration", c->name);
+        return main_wrong(c);
+    }
     args.files = calloc((size_t)argc, sizeof *args.files);
     if (!args.files) {
         cli_say("out of memory");
         return CLI_REFUSED;
     }
-    rc = main_parse(c, argc - 1, argv + 1, &args);
+    rc = main_parse(c, argc - at, argv + at, &args);
     rc = rc ? rc - 1 : c->run(&args);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         int why = errno;

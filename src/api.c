@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define API_ANYWHERE (TAKO__IN_HANDLER | TAKO__IN_EVENT | TAKO__AFTER_STOP | TAKO__BEFORE_START)
 #define API_LIST_MAX 1000
 #define API_LIST_DEFAULT 100
 #define API_STEP_US 20000 /* how soon to look whether another thread has ended its tako_step */
@@ -24,6 +23,10 @@ int tako_has(const char *feature)
 #endif
 #ifndef TAKO_OMIT_NATIVE
     if (strcmp(feature, "native") == 0)
+        return 1;
+#endif
+#ifndef TAKO_OMIT_YAML
+    if (strcmp(feature, "yaml") == 0)
         return 1;
 #endif
     return 0;
@@ -67,15 +70,54 @@ static int api_reserve(tako *t, size_t count, tako_error *err)
     return TAKO_OK;
 }
 
-static int api_submit(tako *t, const tako_job *jobs, size_t count, bool many, tako_id *ids,
-                      tako_error *err)
+/* With a full queue: every job has a key that somebody holds, so that nothing is to be queued. */
+static int api_all_known(tako *t, struct tako__prepared *p, bool *known, tako_error *err)
+{
+    size_t i;
+    int rc = TAKO_OK;
+
+    *known = true;
+    for (i = 0; rc == TAKO_OK && *known && i < p->n_rows; i++) {
+        if (p->rows[i].key)
+            rc = tako__key_holder(t, &p->rows[i], p->fingerprints[i], &p->found[i], err);
+        *known = p->rows[i].key && p->found[i].text[0];
+    }
+    return rc;
+}
+
+static int api_write_jobs(tako *t, struct tako__prepared *p, int64_t drop_dead, tako_error *err)
+{
+    struct tako__op op;
+    int rc;
+
+    memset(&op, 0, offsetof(struct tako__op, err));
+    op.kind = TAKO__OP_SUBMIT;
+    op.rows = p->rows;
+    op.n_rows = p->n_rows;
+    op.blobs = p->blobs;
+    op.n_blobs = p->n_blobs;
+    op.n_blobs_of = p->n_blobs_of;
+    op.results = p->results;
+    op.versions = p->versions;
+    op.fingerprints = p->fingerprints;
+    op.found = p->found;
+    op.keyed = p->keyed;
+    op.drop_dead = drop_dead;
+    rc = tako__pump_do(t, &op);
+    if (rc != TAKO_OK && err)
+        *err = op.err;
+    return rc;
+}
+
+int tako__submit(tako *t, const tako_job *jobs, size_t count, bool many,
+                 const struct tako__parent *parent, tako_id *ids, tako_error *err)
 {
     struct tako__prepared p;
-    struct tako__op op;
+    bool known = false;
     size_t i;
     int rc;
 
-    rc = tako__prepare(t, &p, jobs, count, many, err);
+    rc = tako__prepare(t, &p, jobs, count, many, parent, err);
     if (rc == TAKO_OK && p.sandboxed) {
         pthread_mutex_lock(&t->lock);
         rc = t->sandbox_rc;
@@ -83,25 +125,24 @@ static int api_submit(tako *t, const tako_job *jobs, size_t count, bool many, ta
             (void)tako__fail(err, rc, "jobs cannot be sandboxed here: %s", t->sandbox_why);
         pthread_mutex_unlock(&t->lock);
     }
-    if (rc == TAKO_OK)
-        rc = api_reserve(t, count, err);
     if (rc == TAKO_OK) {
-        memset(&op, 0, offsetof(struct tako__op, err));
-        op.kind = TAKO__OP_SUBMIT;
-        op.rows = p.rows;
-        op.n_rows = p.n_rows;
-        op.blobs = p.blobs;
-        op.n_blobs = p.n_blobs;
-        op.results = p.results;
-        rc = tako__pump_do(t, &op);
-        if (rc != TAKO_OK && err)
-            *err = op.err;
-        for (i = 0; rc == TAKO_OK && i < count; i++)
-            memcpy(ids[i].text, p.rows[i].id, sizeof ids[i].text);
+        rc = api_reserve(t, count, err);
+        if (rc == TAKO_EFULL && p.keyed) {
+            rc = api_all_known(t, &p, &known, err);
+            if (rc == TAKO_OK && !known)
+                rc = api_reserve(t, count, err);
+        }
+        if (rc == TAKO_OK && !known)
+            rc = api_write_jobs(t, &p, parent->dead, err);
     }
+    for (i = 0; rc == TAKO_OK && i < count; i++)
+        memcpy(ids[i].text, p.found[i].text[0] ? p.found[i].text : p.rows[i].id,
+               sizeof ids[i].text);
     tako__prepared_free(&p);
     return rc;
 }
+
+static const struct tako__parent api_no_parent = {NULL, NULL, 0};
 
 int tako_submit(tako *t, const tako_job *job, tako_id *id, tako_error *err)
 {
@@ -111,7 +152,7 @@ int tako_submit(tako *t, const tako_job *job, tako_id *id, tako_error *err)
         return rc;
     if (!job || !id)
         return tako__fail(err, TAKO_EINVAL, "tako_submit: %s is NULL", job ? "id" : "job");
-    return api_submit(t, job, 1, false, id, err);
+    return tako__submit(t, job, 1, false, &api_no_parent, id, err);
 }
 
 int tako_submit_many(tako *t, const tako_job *jobs, size_t count, tako_id *ids, tako_error *err)
@@ -125,7 +166,7 @@ int tako_submit_many(tako *t, const tako_job *jobs, size_t count, tako_id *ids, 
     if (count < 1 || count > TAKO_SUBMIT_MANY_MAX)
         return tako__fail(err, TAKO_EINVAL, "tako_submit_many: count %zu, not in 1-%d", count,
                           TAKO_SUBMIT_MANY_MAX);
-    return api_submit(t, jobs, count, true, ids, err);
+    return tako__submit(t, jobs, count, true, &api_no_parent, ids, err);
 }
 
 /* ---- get and content ------------------------------------------------------------------------- */
@@ -145,7 +186,7 @@ static int api_take_row(void *ctx, const tako_row *row)
     return tako__record_make(&a->rec, &a->t->host, row, a->err);
 }
 
-static int api_row(tako *t, const char *id, tako_record **out, tako_error *err)
+int tako__row(tako *t, const char *id, tako_record **out, tako_error *err)
 {
     struct api_row a;
     int rc;
@@ -182,6 +223,7 @@ static int api_fill(tako *t, tako_record *rec, tako_error *err)
 {
     const char *hashes[3];
     struct api_attach a;
+    tako_record *again = NULL;
     int rc = TAKO_OK, i;
 
     hashes[0] = tako__record_stdout_hash(rec);
@@ -192,17 +234,20 @@ static int api_fill(tako *t, tako_record *rec, tako_error *err)
     for (i = 0; rc == TAKO_OK && i < 3; i++) {
         a.which = i + 1;
         if (hashes[i])
-            rc = t->ops->get_blob(t->store, hashes[i], api_take_content, &a, err);
-        if (rc == TAKO_ENOTFOUND)
-            rc = tako__fail(err, TAKO_ESTORE,
-                            "the store is damaged: content %s of job %s is "
-                            "missing",
-                            hashes[i], tako_record_id(rec));
+            rc = t->ops->get_blob(t->store, hashes[i], 0, INT64_MAX, api_take_content, &a, err);
     }
-    return rc;
+    if (rc != TAKO_ENOTFOUND)
+        return rc;
+    /* Gone with its record, between the look at the one and the look at the other? */
+    rc = tako__row(t, tako_record_id(rec), &again, err);
+    tako_record_free(again);
+    return rc != TAKO_OK ? rc
+                         : tako__fail(err, TAKO_ESTORE,
+                                      "the store is damaged: content %s of job %s is missing",
+                                      hashes[i - 1], tako_record_id(rec));
 }
 
-static int api_check_id(const char *call, const char *id, tako_error *err)
+int tako__check_id(const char *call, const char *id, tako_error *err)
 {
     if (!id)
         return tako__fail(err, TAKO_EINVAL, "%s: id is NULL", call);
@@ -217,7 +262,7 @@ static int api_check_id(const char *call, const char *id, tako_error *err)
 static int api_get(tako *t, const char *id, tako_record **out, tako_error *err)
 {
     tako_record *rec = NULL;
-    int rc = api_row(t, id, &rec, err);
+    int rc = tako__row(t, id, &rec, err);
 
     if (rc == TAKO_OK)
         rc = api_fill(t, rec, err);
@@ -230,12 +275,12 @@ static int api_get(tako *t, const char *id, tako_record **out, tako_error *err)
 
 int tako_get(tako *t, const char *id, tako_record **out, tako_error *err)
 {
-    int rc = tako__enter(t, "tako_get", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_get", TAKO__ANYWHERE, err);
 
     if (out)
         *out = NULL;
     if (rc == TAKO_OK)
-        rc = api_check_id("tako_get", id, err);
+        rc = tako__check_id("tako_get", id, err);
     if (rc == TAKO_OK && !out)
         rc = tako__fail(err, TAKO_EINVAL, "tako_get: out is NULL");
     return rc == TAKO_OK ? api_get(t, id, out, err) : rc;
@@ -260,7 +305,7 @@ static int api_copy_bytes(void *ctx, const void *data, size_t len)
 int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx, tako_error *err)
 {
     struct api_bytes b;
-    int rc = tako__enter(t, "tako_content", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_content", TAKO__ANYWHERE, err);
 
     if (rc != TAKO_OK)
         return rc;
@@ -272,7 +317,7 @@ int tako_content(tako *t, const char *sha256, tako_bytes_fn *got, void *ctx, tak
     b.host = &t->host;
     b.data = NULL;
     b.len = 0;
-    rc = t->ops->get_blob(t->store, sha256, api_copy_bytes, &b, err);
+    rc = t->ops->get_blob(t->store, sha256, 0, INT64_MAX, api_copy_bytes, &b, err);
     if (rc == TAKO_ENOMEM)
         rc = tako__nomem(err);
     else if (rc == TAKO_ENOTFOUND)
@@ -374,7 +419,7 @@ static int api_wait(tako *t, const char *id, int64_t timeout_ms, tako_record **o
     api_link_waiter(t, &w, id); /* before the first look, so that no ending is missed */
     for (;;) {
         seen = atomic_load_explicit(&w.word, memory_order_acquire);
-        rc = api_row(t, id, &rec, err);
+        rc = tako__row(t, id, &rec, err);
         if (rc != TAKO_OK || tako_status_terminal(tako_record_status(rec)))
             break;
         tako_record_free(rec);
@@ -406,7 +451,7 @@ int tako_wait(tako *t, const char *id, int64_t timeout_ms, tako_record **out, ta
     if (out)
         *out = NULL;
     if (rc == TAKO_OK)
-        rc = api_check_id("tako_wait", id, err);
+        rc = tako__check_id("tako_wait", id, err);
     if (rc != TAKO_OK)
         return rc;
     if (!out || timeout_ms < -1)
@@ -427,7 +472,7 @@ int tako_run(tako *t, const tako_job *job, tako_record **out, tako_error *err)
         return rc;
     if (!job || !out)
         return tako__fail(err, TAKO_EINVAL, "tako_run: %s is NULL", job ? "out" : "job");
-    rc = api_submit(t, job, 1, false, &id, err);
+    rc = tako__submit(t, job, 1, false, &api_no_parent, &id, err);
     return rc == TAKO_OK ? api_wait(t, id.text, -1, out, err) : rc;
 }
 
@@ -441,9 +486,9 @@ int tako_cancel(tako *t, const char *id, tako_error *err)
     int rc = tako__enter(t, "tako_cancel", TAKO__IN_HANDLER | TAKO__BEFORE_START, err);
 
     if (rc == TAKO_OK)
-        rc = api_check_id("tako_cancel", id, err);
+        rc = tako__check_id("tako_cancel", id, err);
     if (rc == TAKO_OK)
-        rc = api_row(t, id, &rec, err); /* its type, for the event */
+        rc = tako__row(t, id, &rec, err); /* its type, for the event */
     if (rc != TAKO_OK)
         return rc;
     tako__buf_init(&result, &t->host);
@@ -512,7 +557,9 @@ static int api_check_filter(const tako_filter *f, tako_error *err)
     if (f->limit < 0 || f->limit > API_LIST_MAX)
         return tako__fail(err, TAKO_EINVAL, "tako_list: limit %d, not in 1-%d (0 = %d)", f->limit,
                           API_LIST_MAX, API_LIST_DEFAULT);
-    return f->after ? api_check_id("tako_list: after", f->after, err) : TAKO_OK;
+    if (f->parent && !tako__id_ok(f->parent))
+        return tako__check_id("tako_list: parent", f->parent, err);
+    return f->after ? tako__check_id("tako_list: after", f->after, err) : TAKO_OK;
 }
 
 /* The records are made first, so that `each` runs with no lock of the store held. */
@@ -522,7 +569,7 @@ int tako_list(tako *t, const tako_filter *f, tako_each_fn *each, void *ctx, tako
     tako_filter filter = defaults;
     struct api_list a;
     size_t i;
-    int rc = tako__enter(t, "tako_list", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_list", TAKO__ANYWHERE, err);
 
     if (rc != TAKO_OK)
         return rc;
@@ -557,7 +604,7 @@ int tako_list(tako *t, const tako_filter *f, tako_each_fn *each, void *ctx, tako
 int tako_record_json(tako *t, const tako_record *rec, int full, char **json, tako_error *err)
 {
     struct tako__buf out;
-    int rc = tako__enter(t, "tako_record_json", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_record_json", TAKO__ANYWHERE, err);
 
     if (json)
         *json = NULL;
@@ -581,7 +628,7 @@ int tako_get_stats(tako *t, tako_stats *out, tako_error *err)
 {
     tako_stats stats;
     size_t size;
-    int rc = tako__enter(t, "tako_get_stats", API_ANYWHERE, err);
+    int rc = tako__enter(t, "tako_get_stats", TAKO__ANYWHERE, err);
 
     if (rc != TAKO_OK)
         return rc;

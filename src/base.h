@@ -95,6 +95,9 @@ TAKO_PRIVATE void tako__close_fd(int *fd); /* closes if >= 0, sets -1, keeps err
 /* Reads a whole small file (also of /proc and /sys) into `out`, at most cap-1 bytes, NUL-ended.
  * Returns the length or -1 with errno. */
 TAKO_PRIVATE int tako__read_small(const char *path, char *out, size_t cap);
+/* Removes all that is in a directory, however deep, by descriptors only and following no link. What
+ * cannot be removed stays. */
+TAKO_PRIVATE void tako__empty_dir(int dir);
 /* "boot-id:pid-namespace:pid:start-time" of a process, for tako_node.identity; pid 0 = self. */
 TAKO_PRIVATE void tako__identity(char out[160]);
 /* 1 = that process runs on this machine, 0 = it ran here and is gone, -1 = cannot tell. */

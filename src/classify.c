@@ -192,11 +192,13 @@ struct classify_exception {
 };
 
 /* Also subclasses that the names do not show. The first entries are believed only as the end of a
- * traceback, because they are about limits and rights. */
+ * traceback, because they are about limits and rights, or
+ * look like any word. */
 static const struct classify_exception classify_guarded[] = {
     {"MemoryError", "oom", "Cannot allocate memory"},
     {"_ArrayMemoryError", "oom", "Cannot allocate memory"},
     {"PermissionError", "permission", NULL},
+    {"timeout", "network_timeout", "Network request timed out"}, /* of socket, before 3.10 */
 };
 
 static const struct classify_exception classify_known[] = {
@@ -206,6 +208,7 @@ static const struct classify_exception classify_known[] = {
     {"ImportError", "import_error", NULL},
     {"ModuleNotFoundError", "import_error", NULL},
     {"ZipImportError", "import_error", NULL},
+    {"PackageNotFoundError", "import_error", NULL},
     {"TypeError", "type_error", NULL},
     {"ValueError", "value_error", NULL},
     {"KeyError", "key_error", NULL},
@@ -225,6 +228,8 @@ static const struct classify_exception classify_known[] = {
     {"InterruptedError", "os_error", NULL},
     {"ProcessLookupError", "os_error", NULL},
     {"UnsupportedOperation", "os_error", NULL},
+    {"SameFileError", "os_error", NULL},
+    {"SpecialFileError", "os_error", NULL},
     {"RecursionError", "recursion_error", "Maximum recursion depth exceeded"},
     {"AssertionError", "assertion_error", NULL},
     {"ZeroDivisionError", "division_error", "Division by zero"},
@@ -245,9 +250,13 @@ static const struct classify_exception classify_known[] = {
     {"herror", "network_error", NULL},
     {"SSLError", "network_error", NULL},
     {"SSLCertVerificationError", "network_error", NULL},
+    {"SSLEOFError", "network_error", NULL},
+    {"SSLZeroReturnError", "network_error", NULL},
     {"URLError", "network_error", NULL},
     {"HTTPError", "network_error", NULL},
     {"TimeoutError", "network_timeout", "Network request timed out"},
+    {"ConnectTimeout", "network_timeout", "Network request timed out"},
+    {"ReadTimeout", "network_timeout", "Network request timed out"},
 };
 
 static const struct classify_exception *classify_lookup(const struct classify_exception *list,
@@ -315,14 +324,38 @@ struct classify_found {
     struct classify_line last;   /* the last line that is not blank */
 };
 
+/* Does the line announce a traceback that did not end the program? */
+static bool classify_aside(const struct classify_line *line)
+{
+    static const char *const announcements[] = {
+        "Exception ignored in",
+        "Exception in thread",
+        "Error in atexit._run_exitfuncs",
+        "Task exception was never retrieved",
+        "Future exception was never retrieved",
+        "--- Logging error ---",
+    };
+    size_t i;
+
+    for (i = 0; i < TAKO__LEN(announcements); i++)
+        if (classify_begins(line->text, line->len, announcements[i]))
+            return true;
+    /* multiprocessing names the child: "Process Process-1:" */
+    return classify_begins(line->text, line->len, "Process ") && line->text[line->len - 1] == ':';
+}
+
+/* Only the compiler's own errors come without the header; what else looks like a frame there is
+ * the stack of a log message or of a warning. */
 static void classify_read(const char *text, size_t len, struct classify_found *found)
 {
     static const char header[] = "Traceback (most recent call last):";
     static const char group_header[] = "  + Exception Group Traceback (most recent call last):";
-    enum { OUTSIDE, FRAMES, GROUP } state = OUTSIDE;
+    enum { OUTSIDE, FRAMES, GROUP, PLACE } state = OUTSIDE; /* PLACE: frames without a header */
     bool aside = false, strong = false; /* aside: a traceback that did not end the program */
+    const struct classify_exception *is;
     struct classify_line line, body;
     const char *at = text, *name;
+    bool class;
     size_t n;
 
     while (classify_next(&at, text + len, &line)) {
@@ -330,12 +363,14 @@ static void classify_read(const char *text, size_t len, struct classify_found *f
             classify_begins(line.text, line.len, "[TRUNCATED: output exceeded "))
             continue;
         found->last = line;
-        if (classify_begins(line.text, line.len, "Exception ignored in") ||
-            classify_begins(line.text, line.len, "Exception in thread"))
+        if (classify_aside(&line))
             aside = true;
-        if (classify_begins(line.text, line.len, header) ||
-            (state == OUTSIDE && classify_begins(line.text, line.len, "  File \""))) {
+        if (classify_begins(line.text, line.len, header)) {
             state = FRAMES;
+            continue;
+        }
+        if (state == OUTSIDE && classify_begins(line.text, line.len, "  File \"")) {
+            state = PLACE;
             continue;
         }
         if (classify_begins(line.text, line.len, group_header)) {
@@ -347,7 +382,13 @@ static void classify_read(const char *text, size_t len, struct classify_found *f
             body.text += 4;
             body.len -= 4;
         }
-        if (body.len == 0 || classify_space(body.text[0]) || !classify_class(&body, &name, &n))
+        if (body.len == 0 || classify_space(body.text[0]))
+            continue;
+        class = classify_class(&body, &name, &n);
+        is = class ? classify_lookup(classify_known, TAKO__LEN(classify_known), name, n) : NULL;
+        if (state == PLACE && !(is && strcmp(is->type, "syntax_error") == 0))
+            state = OUTSIDE;
+        if (!class)
             continue;
         if (state != OUTSIDE) {
             state = OUTSIDE;
@@ -355,7 +396,7 @@ static void classify_read(const char *text, size_t len, struct classify_found *f
                 found->ending = body;
             strong = strong || !aside;
             aside = false;
-        } else if (classify_lookup(classify_known, TAKO__LEN(classify_known), name, n)) {
+        } else if (is) {
             found->known = body;
         }
     }
@@ -512,6 +553,12 @@ void tako__classify(struct tako__class *out, const struct tako__outcome *facts, 
                      "Execution was cancelled by user");
         return;
     case TAKO_VERDICT_SETUP:
+        if (facts->dependency || facts->startup_timeout) {
+            classify_set(out, facts->startup_timeout ? TAKO_TIMEOUT : TAKO_FAILED,
+                         facts->startup_timeout ? "startup_timeout" : "dependency_error", "startup",
+                         message);
+            return;
+        }
         classify_set(out, TAKO_FAILED, facts->retryable ? "service_unavailable" : "config_error",
                      "startup", message[0] ? message : "The sandbox could not be made");
         return;
@@ -585,18 +632,29 @@ bool tako__capture_end(struct tako__capture *c)
     return true;
 }
 
+/* Is there an exception that ends a traceback? */
+static bool classify_ends(const char *text, size_t len)
+{
+    struct classify_found found = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+
+    classify_read(text, len, &found);
+    return found.ending.text != NULL;
+}
+
 const char *tako__capture_tail(const struct tako__capture *c, size_t *len)
 {
     const char *newline;
     size_t skip = 0;
 
-    if (c->seen <= (int64_t)c->cap) {
-        *len = c->kept.len;
+    *len = c->kept.len;
+    if (c->seen <= (int64_t)c->cap)
         return c->kept.data ? c->kept.data : "";
-    }
     newline = (int64_t)c->tail_len < c->seen ? memchr(c->tail, '\n', c->tail_len) : NULL;
     if (newline && newline + 1 < c->tail + c->tail_len)
         skip = (size_t)(newline + 1 - c->tail);
+    if (!classify_ends(c->tail + skip, c->tail_len - skip) && c->kept.len &&
+        classify_ends(c->kept.data, c->kept.len))
+        return c->kept.data;
     *len = c->tail_len - skip;
     return c->tail + skip;
 }

@@ -38,8 +38,9 @@ TAKO_PRIVATE void tako__capture_add(struct tako__capture *c, const void *data, s
  * adds the notice. True = truncated. Afterwards kept.data/len are what is stored: bytes as the
  * job wrote them, which may be invalid UTF-8. */
 TAKO_PRIVATE bool tako__capture_end(struct tako__capture *c);
-/* What tako__classify should see of stderr, before or after the end: all of it, or whole lines from
- * its last TAKO__TAIL bytes when the cap cut it, for a traceback stands at the end. */
+/* What tako__classify should see of stderr, before or after the end: all of it; or when the cap
+ * cut it, whole lines from its last TAKO__TAIL bytes, for a traceback stands at the end; or what
+ * was kept, when a traceback ends only there, for its message may be what took the room. */
 TAKO_PRIVATE const char *tako__capture_tail(const struct tako__capture *c, size_t *len);
 
 #endif

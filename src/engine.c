@@ -5,7 +5,8 @@
  * them and leaves the engine readable.
  *
  * SPDX-License-Identifier: MIT */
-#include "engine.h"
+#include "rules.h"
+#include "type.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +19,8 @@
 
 #define ENGINE_WORKERS_MAX 1024
 #define ENGINE_STRUCT_MORE 4096 /* bytes that a struct of a later version may have more */
+#define ENGINE_TTL_MIN_MS 60000
+#define ENGINE_TTL_MAX_MS INT64_C(315360000000) /* ten years */
 #define ENGINE_FLUSH_TRIES 5    /* failing transactions after which tako_stop gives up */
 
 /* ---- at the door ----------------------------------------------------------------------------- */
@@ -102,9 +105,9 @@ int tako__struct_in(void *out, size_t ours, size_t min, const void *given, const
 
 /* ---- job types ------------------------------------------------------------------------------- */
 
-const struct tako__type *tako__type_find_locked(tako *t, const char *name)
+struct tako__type *tako__type_find_locked(tako *t, const char *name)
 {
-    const struct tako__type *type;
+    struct tako__type *type;
 
     for (type = t->types; type; type = type->next)
         if (strcmp(type->name, name) == 0)
@@ -112,9 +115,9 @@ const struct tako__type *tako__type_find_locked(tako *t, const char *name)
     return NULL;
 }
 
-const struct tako__type *tako__type_find(tako *t, const char *name)
+struct tako__type *tako__type_find(tako *t, const char *name)
 {
-    const struct tako__type *type;
+    struct tako__type *type;
 
     pthread_mutex_lock(&t->lock);
     type = tako__type_find_locked(t, name);
@@ -122,31 +125,33 @@ const struct tako__type *tako__type_find(tako *t, const char *name)
     return type;
 }
 
-static struct tako__type *engine_type_make(tako *t, const char *name, bool sandboxed,
-                                           const struct tako__exec_ops *exec, void *self)
+struct tako__type *tako__type_make(tako *t, const char *name, struct tako__version *version)
 {
     struct tako__type *type = tako__alloc(&t->host, sizeof *type);
 
     if (!type)
         return NULL;
     (void)snprintf(type->name, sizeof type->name, "%s", name);
-    type->sandboxed = sandboxed;
-    type->exec = exec;
-    type->exec_self = self;
+    type->sandboxed = version != NULL;
+    type->version = version;
     return type;
 }
 
-static bool engine_type_link_locked(tako *t, struct tako__type *type)
+void tako__type_link_locked(tako *t, struct tako__type *type)
 {
-    if (tako__type_find_locked(t, type->name))
-        return false;
     type->next = t->types;
     type->count = 1 + (t->types ? t->types->count : 0);
     t->types = type;
     t->claim_due = true; /* jobs of this type may wait already */
     t->pump.prefetch_dry = false;
     tako__pump_ping_locked(t);
-    return true;
+}
+
+const struct tako__exec_ops *tako__type_exec(const tako *t, const struct tako__type *type,
+                                             void **self)
+{
+    *self = type->sandboxed ? t->native_self : t->handlers;
+    return type->sandboxed ? t->native : tako__exec_handler();
 }
 
 static int engine_register(tako *t, const char *name, tako_handler_fn *fn, void *ctx,
@@ -170,7 +175,7 @@ static int engine_register(tako *t, const char *name, tako_handler_fn *fn, void 
     if (tako__type_find(t, name))
         return tako__fail(err, TAKO_ECONFLICT,
                           "tako_register_handler: there is a job type '%s' already", name);
-    type = engine_type_make(t, name, false, tako__exec_handler(), t->handlers);
+    type = tako__type_make(t, name, NULL);
     if (!type)
         return tako__nomem(err);
     pthread_mutex_lock(&t->lock);
@@ -189,7 +194,7 @@ static int engine_register(tako *t, const char *name, tako_handler_fn *fn, void 
     pthread_mutex_lock(&t->lock);
     t->registering = false;
     if (rc == TAKO_OK)
-        (void)engine_type_link_locked(t, type);
+        tako__type_link_locked(t, type);
     pthread_mutex_unlock(&t->lock);
     if (rc != TAKO_OK)
         tako__free(&t->host, type);
@@ -238,7 +243,10 @@ static int engine_check_store(const tako_store_ops *ops, tako_error *err)
     if (!ops->open || !ops->close || !ops->begin || !ops->commit || !ops->rollback ||
         !ops->put_blobs || !ops->insert || !ops->claim || !ops->finish || !ops->cancel ||
         !ops->put_node || !ops->remove_node || !ops->get || !ops->list || !ops->get_blob ||
-        !ops->count || !ops->nodes || !ops->held || !ops->cancel_requests || !ops->next_due)
+        !ops->count || !ops->nodes || !ops->held || !ops->cancel_requests || !ops->next_due ||
+        !ops->find_key || !ops->history || !ops->expired || !ops->purge || !ops->list_dead ||
+        !ops->get_dead || !ops->count_dead || !ops->drop_dead || !ops->put_version ||
+        !ops->versions)
         return tako__fail(err, TAKO_EINVAL,
                           "stores: the table of '%s' lacks a function; only watch_fd and watched "
                           "may be NULL",
@@ -270,8 +278,18 @@ static int engine_open_store(tako *t, const tako_options *opts, tako_error *err)
 
 /* ---- open ------------------------------------------------------------------------------------ */
 
+static int engine_check_ttl(const char *member, int64_t ms, tako_error *err)
+{
+    if (ms == 0 || (ms >= ENGINE_TTL_MIN_MS && ms <= ENGINE_TTL_MAX_MS))
+        return TAKO_OK;
+    return tako__fail(err, TAKO_EINVAL, "%s: %" PRId64 ", not in %d-%" PRId64 " (0 = never)", member,
+                      ms, ENGINE_TTL_MIN_MS, ENGINE_TTL_MAX_MS);
+}
+
 static int engine_check_options(const tako_options *o, tako_error *err)
 {
+    int rc;
+
     if (o->workers < 0 || o->workers > ENGINE_WORKERS_MAX)
         return tako__fail(err, TAKO_EINVAL, "workers: %d, not in 0-%d", o->workers,
                           ENGINE_WORKERS_MAX);
@@ -293,7 +311,20 @@ static int engine_check_options(const tako_options *o, tako_error *err)
                           o->lease_ms);
     if (o->max_deaths < 1 || o->max_deaths > 100)
         return tako__fail(err, TAKO_EINVAL, "max_deaths: %d, not in 1-100", o->max_deaths);
-    return TAKO_OK;
+    if (o->allow_requirements < 0 || o->allow_requirements > 1)
+        return tako__fail(err, TAKO_EINVAL, "allow_requirements: %d, neither 0 nor 1",
+                          o->allow_requirements);
+    if (o->data_dir && o->data_dir[0] != '/')
+        return tako__fail(err, TAKO_EINVAL, "data_dir: '%.200s' is no absolute path", o->data_dir);
+    if (o->wheel_dir && o->wheel_dir[0] != '/')
+        return tako__fail(err, TAKO_EINVAL, "wheel_dir: '%.200s' is no absolute path",
+                          o->wheel_dir);
+    rc = engine_check_ttl("record_ttl_ms", o->record_ttl_ms, err);
+    if (rc == TAKO_OK)
+        rc = engine_check_ttl("dead_ttl_ms", o->dead_ttl_ms, err);
+    if (rc == TAKO_OK)
+        rc = engine_check_ttl("environment_ttl_ms", o->environment_ttl_ms, err);
+    return rc;
 }
 
 static int engine_init_locks(tako *t)
@@ -318,21 +349,49 @@ static int engine_init_locks(tako *t)
     return rc;
 }
 
-/* The texts that the native executor is given at start. */
+static int engine_keep_text(tako *t, char **kept, const char **text, tako_error *err)
+{
+    if (!*text)
+        return TAKO_OK;
+    *kept = tako__strdup(&t->host, *text);
+    *text = *kept;
+    return *kept ? TAKO_OK : tako__nomem(err);
+}
+
+/* What outlives the caller's options. */
 static int engine_keep_options(tako *t, const tako_options *o, tako_error *err)
 {
+    static const tako_limits defaults = TAKO_LIMITS_INIT;
+    int rc;
+
     t->opts = *o;
     t->opts.store = NULL;
     t->opts.stores = NULL;
-    t->rootfs = tako__strdup(&t->host, o->rootfs);
-    t->interpreter = tako__strdup(&t->host, o->interpreter);
-    t->cgroup = tako__strdup(&t->host, o->cgroup);
-    if ((o->rootfs && !t->rootfs) || (o->interpreter && !t->interpreter) ||
-        (o->cgroup && !t->cgroup))
-        return tako__nomem(err);
-    t->opts.rootfs = t->rootfs;
-    t->opts.interpreter = t->interpreter;
-    t->opts.cgroup = t->cgroup;
+    t->limits = defaults;
+    if (o->limits) {
+        rc = tako__struct_in(&t->limits, sizeof t->limits, sizeof t->limits, o->limits, "limits",
+                             err);
+        if (rc == TAKO_OK)
+            rc = tako__limits_check(&t->limits, err);
+        if (rc != TAKO_OK)
+            return rc;
+    }
+    t->opts.limits = &t->limits;
+    rc = engine_keep_text(t, &t->rootfs, &t->opts.rootfs, err);
+    if (rc == TAKO_OK)
+        rc = engine_keep_text(t, &t->interpreter, &t->opts.interpreter, err);
+    if (rc == TAKO_OK)
+        rc = engine_keep_text(t, &t->cgroup, &t->opts.cgroup, err);
+    if (rc == TAKO_OK)
+        rc = engine_keep_text(t, &t->data_dir, &t->opts.data_dir, err);
+    if (rc == TAKO_OK)
+        rc = engine_keep_text(t, &t->index_url, &t->opts.index_url, err);
+    if (rc == TAKO_OK)
+        rc = engine_keep_text(t, &t->proxy_url, &t->opts.proxy_url, err);
+    if (rc == TAKO_OK)
+        rc = engine_keep_text(t, &t->wheel_dir, &t->opts.wheel_dir, err);
+    if (rc != TAKO_OK)
+        return rc;
     t->workers = o->workers;
     t->max_queued = o->max_queued;
     t->lease_us = o->lease_ms * 1000;
@@ -349,6 +408,7 @@ static int engine_keep_options(tako *t, const tako_options *o, tako_error *err)
 static void engine_free(tako *t)
 {
     tako_host host = t->host;
+    struct tako__version *version;
     struct tako__type *type;
 
     if (t->store)
@@ -361,11 +421,19 @@ static void engine_free(tako *t)
         t->types = type->next;
         tako__free(&host, type);
     }
+    while ((version = t->versions) != NULL) {
+        t->versions = version->next;
+        tako__version_free(version);
+    }
     tako__close_fd(&t->wake_fd);
     tako__free(&host, t->pump.types);
     tako__free(&host, t->rootfs);
     tako__free(&host, t->interpreter);
     tako__free(&host, t->cgroup);
+    tako__free(&host, t->data_dir);
+    tako__free(&host, t->index_url);
+    tako__free(&host, t->proxy_url);
+    tako__free(&host, t->wheel_dir);
     pthread_cond_destroy(&t->turn);
     pthread_cond_destroy(&t->work);
     pthread_mutex_destroy(&t->lock);
@@ -390,7 +458,6 @@ static void engine_init(tako *t, const tako_host *host)
 int tako_open(tako **out, const tako_options *given, tako_error *err)
 {
     static const tako_options defaults = TAKO_OPTIONS_INIT;
-    struct tako__type *type;
     tako_options opts = defaults;
     tako_host host;
     tako *t = NULL;
@@ -434,13 +501,9 @@ int tako_open(tako **out, const tako_options *given, tako_error *err)
     rc = tako__exec_handler()->open(&t->handlers, &t->host, &t->opts, err);
     if (rc != TAKO_OK)
         goto out;
-    type = engine_type_make(t, "default", true, t->native, NULL);
-    if (!type) {
-        rc = tako__nomem(err);
+    rc = tako__types_ship(t, err);
+    if (rc != TAKO_OK)
         goto out;
-    }
-    t->default_type = type;
-    (void)engine_type_link_locked(t, type);
     rc = engine_open_store(t, &opts, err);
     if (rc == TAKO_OK)
         rc = tako__keeper_recover(t, err);
@@ -456,17 +519,12 @@ out:
 
 int tako__native_open(tako *t, tako_error *err)
 {
-    int rc;
-
     if (!t->native)
         return tako__fail(err, TAKO_EUNSUPPORTED,
                           "the native sandbox was left out at compile time");
     if (t->native_self)
         return TAKO_OK;
-    rc = t->native->open(&t->native_self, &t->host, &t->opts, err);
-    if (rc == TAKO_OK)
-        t->default_type->exec_self = t->native_self;
-    return rc;
+    return t->native->open(&t->native_self, &t->host, &t->opts, err);
 }
 
 /* Can jobs be sandboxed here? What is in the way is kept for those who submit. */
@@ -641,6 +699,7 @@ int tako_step(tako *t, tako_error *err)
         return tako__fail(err, rc, "tako_step: another thread is in it; one at a time");
     tako__pump_take(t);
     (void)tako__keeper_recover(t, NULL); /* nothing else tells a stepped engine of other nodes */
+    tako__keeper_retain(t);
     rc = tako__pump_cycle(t, 1, err);
     pthread_mutex_lock(&t->lock);
     run = tako__ready_pop_locked(t);
@@ -765,6 +824,7 @@ int tako_stop(tako *t, int64_t grace_ms, tako_error *err)
 {
     size_t lost;
     int rc;
+    int64_t now_us;
 
     rc = tako__enter(t, "tako_stop", TAKO__BEFORE_START | TAKO__AFTER_STOP, err);
     if (rc != TAKO_OK)
@@ -772,6 +832,7 @@ int tako_stop(tako *t, int64_t grace_ms, tako_error *err)
     if (grace_ms < -1)
         return tako__fail(err, TAKO_EINVAL,
                           "tako_stop: grace_ms %" PRId64 ", not -1 (no limit) or more", grace_ms);
+    now_us = tako__now_us(&t->host);
     pthread_mutex_lock(&t->lock);
     while (t->phase == TAKO__STOPPING)
         (void)engine_wait_turn_locked(t, INT64_MAX);
@@ -780,7 +841,7 @@ int tako_stop(tako *t, int64_t grace_ms, tako_error *err)
         return TAKO_OK;
     }
     t->phase = TAKO__STOPPING;
-    tako__keeper_unprefetch_locked(t, 0, true);
+    tako__keeper_unprefetch_locked(t, now_us, 0, true);
     engine_quiesce_locked(t, grace_ms);
     pthread_mutex_unlock(&t->lock);
 

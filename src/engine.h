@@ -23,17 +23,17 @@
 
 #define TAKO__PREFETCH_MAX 256          /* claimed handler jobs beyond the free workers */
 #define TAKO__PREFETCH_STALE_US 1000000 /* handed back when no worker came to them for so long */
-#define TAKO__SETUP_TRIES 5             /* attempts when the sandbox could not be made in passing */
 #define TAKO__SAFETY_US 1000000         /* how often to look without a watch descriptor */
 
 /* ---- job types: immutable once linked, freed at close ------------------------------------- */
+
+struct tako__version; /* type.h */
 
 struct tako__type {
     struct tako__type *next;
     size_t count; /* of this and those behind it */
     bool sandboxed;
-    const struct tako__exec_ops *exec;
-    void *exec_self;
+    struct tako__version *version; /* its newest definition, guarded by the lock; NULL: a handler */
     char name[65];
 };
 
@@ -58,20 +58,24 @@ struct tako__run {
     struct tako__worker *worker; /* guarded by the lock */
     enum tako__stop_why why;     /* guarded by the lock */
     char id[65];
-    int attempt, deaths;
+    int attempt, deaths, failures;
     int64_t claimed_mono; /* CLOCK_MONOTONIC, microseconds */
     tako_row row;         /* its strings point here and behind the struct */
     /* How it ended: written by the worker, read by the pump. */
     tako_status status; /* TAKO_QUEUED = back to the queue */
     int64_t run_at_us, started_us, ended_us;
-    struct tako__buf result;
-    tako_blob *blobs; /* data and keys are owned */
+    struct tako__buf result; /* for TAKO_QUEUED a note, or nothing */
+    tako_blob *blobs;        /* data and keys are owned */
     size_t n_blobs;
+    const char **refs; /* hashes of what the result refers to; they lie in blobs */
+    size_t n_refs;
+    tako_dead dead; /* its error_type is NULL when there is no dead letter */
+    char dead_message[TAKO_ERROR_SIZE];
 };
 
 /* ---- what callers want written: lies on the caller's stack until done ---------------------- */
 
-enum tako__op_kind { TAKO__OP_SUBMIT, TAKO__OP_CANCEL };
+enum tako__op_kind { TAKO__OP_SUBMIT, TAKO__OP_CANCEL, TAKO__OP_VERSION, TAKO__OP_DROP_DEAD };
 
 struct tako__op {
     struct tako__op *next;
@@ -79,7 +83,14 @@ struct tako__op {
     const tako_row *rows; /* submit */
     const tako_blob *blobs;
     size_t n_rows, n_blobs;
-    int *results; /* room for n_rows */
+    const size_t *n_blobs_of; /* each row's part of blobs */
+    int *results;             /* room for n_rows */
+    struct tako__version *const *versions; /* of the rows; NULL for handlers */
+    const char *const *fingerprints; /* of the rows with a key */
+    tako_id *found;                  /* out, room for n_rows: the job that has the key already */
+    bool keyed;                      /* some row has a key */
+    int64_t drop_dead;               /* the dead letter that goes with it, or 0 */
+    const tako_version_info *version;
     tako_cancel_item cancel;
     const char *type; /* of the job to cancel, for the event */
     int attempt;
@@ -116,10 +127,10 @@ struct tako {
     tako_id node;
     char identity[160];
     tako_options opts; /* for the executors; store and stores are NULL */
-    char *rootfs, *interpreter, *cgroup;
+    tako_limits limits;
+    char *rootfs, *interpreter, *cgroup, *data_dir, *index_url, *proxy_url, *wheel_dir;
     const struct tako__exec_ops *native; /* NULL when left out */
     void *native_self; /* made by tako_start or tako_isolation, under the pump role */
-    struct tako__type *default_type;
     void *handlers; /* of tako__exec_handler() */
 
     pthread_mutex_t lock;
@@ -129,6 +140,7 @@ struct tako {
     /* ---- guarded by the lock ---- */
     enum tako__phase phase;
     struct tako__type *types;
+    struct tako__version *versions; /* all that were met; freed at close */
     int sandbox_rc; /* TAKO_EEXEC after tako_start when jobs cannot be sandboxed here */
     char sandbox_why[TAKO_ERROR_SIZE];
     struct tako__op *intake, **intake_end;
@@ -179,6 +191,7 @@ struct tako {
         int failures;       /* transactions that failed in a row: how long to wait */
         int careful;        /* so many commits long, claim one job at a time */
         bool prefetch_dry;  /* nothing more to prefetch until claim_due is set again */
+        int64_t purge_mono; /* when retention is looked at next */
         bool look_cancels;  /* another node may have cancelled what runs here */
     } pump;
 };
@@ -190,6 +203,8 @@ struct tako {
 #define TAKO__IN_EVENT 2u
 #define TAKO__AFTER_STOP 4u
 #define TAKO__BEFORE_START 8u
+#define TAKO__ANYWHERE \
+    (TAKO__IN_HANDLER | TAKO__IN_EVENT | TAKO__AFTER_STOP | TAKO__BEFORE_START)
 /* Every function of tako.h begins here: TAKO_OK, or EINVAL (t is NULL) or ESTATE with a message
  * that names the call and what to do. */
 TAKO_PRIVATE int tako__enter(tako *t, const char *call, unsigned allowed, tako_error *err);
@@ -199,8 +214,16 @@ TAKO_PRIVATE int tako__struct_in(void *out, size_t ours, size_t min, const void 
                                  const char *name, tako_error *err);
 /* Makes the native executor, once. Needs the pump role. */
 TAKO_PRIVATE int tako__native_open(tako *t, tako_error *err);
-TAKO_PRIVATE const struct tako__type *tako__type_find(tako *t, const char *name);
-TAKO_PRIVATE const struct tako__type *tako__type_find_locked(tako *t, const char *name);
+TAKO_PRIVATE struct tako__type *tako__type_find(tako *t, const char *name);
+TAKO_PRIVATE struct tako__type *tako__type_find_locked(tako *t, const char *name);
+/* `version` NULL: a handler's type. NULL = no memory. */
+TAKO_PRIVATE struct tako__type *tako__type_make(tako *t, const char *name,
+                                                struct tako__version *version);
+TAKO_PRIVATE void tako__type_link_locked(tako *t, struct tako__type *type);
+/* What runs jobs of a type, and its state. */
+TAKO_PRIVATE const struct tako__exec_ops *tako__type_exec(const tako *t,
+                                                          const struct tako__type *type,
+                                                          void **self);
 
 /* Futexes (turn.c): tako__word_wait returns when *word is not `seen`, after timeout_us (-1 =
  * never), or for no reason. */
@@ -218,14 +241,40 @@ struct tako__prepared {
     size_t n_rows, n_blobs;
     size_t job_size;            /* of each of the caller's structs */
     struct tako__paper *papers; /* ids, hashes and spec texts behind the rows */
-    bool sandboxed;             /* at least one needs the sandbox */
+    struct tako__version **versions;
+    const char **fingerprints;
+    tako_id *found;
+    size_t *n_blobs_of; /* each row's part of blobs */
+    bool sandboxed; /* at least one needs the sandbox */
+    bool keyed;     /* at least one has an idempotency key */
+};
+/* What a job is a copy of. */
+struct tako__parent {
+    tako_record *rec;         /* NULL = a job of its own */
+    const char *relationship; /* "rerun" or "fork" */
+    int64_t dead;             /* the dead letter that this is the retry of, or 0 */
 };
 TAKO_PRIVATE int tako__prepare(tako *t, struct tako__prepared *out, const tako_job *jobs,
-                               size_t count, bool many, tako_error *err);
+                               size_t count, bool many, const struct tako__parent *parent,
+                               tako_error *err);
 TAKO_PRIVATE void tako__prepared_free(struct tako__prepared *p);
+
+/* ---- api.c ---------------------------------------------------------------------------------- */
+
+/* Checks, prepares and writes jobs; all or none. */
+TAKO_PRIVATE int tako__submit(tako *t, const tako_job *jobs, size_t count, bool many,
+                              const struct tako__parent *parent, tako_id *ids, tako_error *err);
+/* A snapshot without content. Errors: ENOTFOUND, ESTORE, ENOMEM. */
+TAKO_PRIVATE int tako__row(tako *t, const char *id, tako_record **out, tako_error *err);
+/* EINVAL when `id` is none by its looks. */
+TAKO_PRIVATE int tako__check_id(const char *call, const char *id, tako_error *err);
 
 /* ---- pump.c and turn.c ----------------------------------------------------------------------- */
 
+/* Who has the idempotency key of `row`: found->text stays "" when nobody has. TAKO_ECONFLICT when it
+ * is a job with another fingerprint. Any thread. */
+TAKO_PRIVATE int tako__key_holder(tako *t, const tako_row *row, const char *fingerprint,
+                                  tako_id *found, tako_error *err);
 /* Has `op` written and waits for it: op->rc, also returned, with op->err. */
 TAKO_PRIVATE int tako__pump_do(tako *t, struct tako__op *op);
 TAKO_PRIVATE void tako__pump_take(tako *t);
@@ -253,10 +302,28 @@ TAKO_PRIVATE void tako__worker_run(struct tako__worker *w, struct tako__run *run
 TAKO_PRIVATE int tako__run_make(struct tako__run **out, tako *t, const tako_row *row,
                                 const struct tako__type *type);
 TAKO_PRIVATE void tako__run_free(tako *t, struct tako__run *run);
-/* The end of an attempt that was cancelled and did not run. */
-TAKO_PRIVATE void tako__run_end_cancelled(tako *t, struct tako__run *run);
 TAKO_PRIVATE void tako__run_stop_locked(struct tako__run *run, enum tako__stop_why why);
 TAKO_PRIVATE struct tako__run *tako__ready_pop_locked(tako *t);
+TAKO_PRIVATE void tako__run_drop_blobs(tako *t, struct tako__run *run);
+
+/* ---- ending.c ------------------------------------------------------------------------------- */
+
+/* Back to the queue, with a note of the cause. Allocates nothing when that is short. */
+TAKO_PRIVATE void tako__run_requeue(tako *t, struct tako__run *run, int64_t now_us,
+                                    int64_t run_at_us, const char *cause);
+/* The same a little later, for a cause of ours that may pass, but not for ever: false = no more. */
+TAKO_PRIVATE bool tako__run_again(tako *t, struct tako__run *run, const char *cause);
+/* The same when the job failed by itself and its max_attempts and retry_on say so. */
+TAKO_PRIVATE bool tako__run_retry(tako *t, struct tako__run *run, const struct tako__spec *spec,
+                                  tako_verdict verdict, const struct tako__class *judged);
+/* Gives the end a dead letter when it is one that Tako or the retries gave up. */
+TAKO_PRIVATE void tako__run_bury(struct tako__run *run, const struct tako__spec *spec,
+                                 tako_verdict verdict, const struct tako__class *judged);
+/* An ending that needs no memory; internal_error and service_unavailable have a dead letter. */
+TAKO_PRIVATE void tako__run_end_plain(tako *t, struct tako__run *run, tako_status status,
+                                      tako_verdict verdict, const char *type, const char *message);
+/* The end of an attempt that was cancelled and did not run. */
+TAKO_PRIVATE void tako__run_end_cancelled(tako *t, struct tako__run *run);
 /* The result document of a job that ended without running. */
 TAKO_PRIVATE void tako__result_unrun(struct tako__buf *out, tako_verdict verdict,
                                      const char *error_type, const char *message);
@@ -272,7 +339,12 @@ TAKO_PRIVATE void tako__keeper_waiters(tako *t);
 /* All that a sign of life from other processes asks for. Needs the pump role. */
 TAKO_PRIVATE void tako__keeper_look(tako *t);
 /* Hands jobs back that were prefetched and that no worker came to. */
-TAKO_PRIVATE void tako__keeper_unprefetch_locked(tako *t, int64_t now_mono, bool all);
+TAKO_PRIVATE void tako__keeper_unprefetch_locked(tako *t, int64_t now_us, int64_t now_mono,
+                                                 bool all);
+/* A bounded step of retention: how many went, or an error. Needs the pump role. */
+TAKO_PRIVATE int tako__keeper_purge(tako *t, int limit, tako_error *err);
+/* The same when it is time for it. */
+TAKO_PRIVATE void tako__keeper_retain(tako *t);
 /* How long the pump may sleep, in microseconds: -1 = until it is woken. */
 TAKO_PRIVATE int64_t tako__keeper_sleep_locked(tako *t, int64_t now_us, int64_t now_mono);
 

@@ -53,9 +53,7 @@ static int json_hex4(const char *s)
     return value;
 }
 
-/* Reads the escape at s (after its backslash, `len` bytes are there). Gives how many bytes it
- * takes and what it stands for; or 0 with *fault. */
-static size_t json_escape(const char *s, size_t len, uint32_t *code, const char **fault)
+size_t tako__json_escape(const char *s, size_t len, uint32_t *code, const char **fault)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *found;
@@ -94,7 +92,7 @@ static size_t json_escape(const char *s, size_t len, uint32_t *code, const char 
     return 5;
 }
 
-static size_t json_utf8(uint32_t code, char out[4])
+size_t tako__json_utf8(uint32_t code, char out[4])
 {
     if (code < 0x80) {
         out[0] = (char)code;
@@ -148,10 +146,10 @@ static const char *json_string(struct json_scan *s, struct json_key *key)
             s->at++;
             continue;
         }
-        step = json_escape(s->text + s->at + 1, s->len - s->at - 1, &code, &fault);
+        step = tako__json_escape(s->text + s->at + 1, s->len - s->at - 1, &code, &fault);
         if (step == 0)
             return fault;
-        n = json_utf8(code, scratch);
+        n = tako__json_utf8(code, scratch);
         for (i = 0; i < n; i++)
             hash = (hash ^ (unsigned char)scratch[i]) * 16777619u;
         key->decoded += n;
@@ -180,8 +178,8 @@ static unsigned char json_next_byte(struct json_reader *r)
     if (*r->at != '\\')
         return (unsigned char)*r->at++;
     r->at++;
-    r->at += json_escape(r->at, (size_t)(r->end - r->at), &code, &fault);
-    r->n_pending = json_utf8(code, r->pending);
+    r->at += tako__json_escape(r->at, (size_t)(r->end - r->at), &code, &fault);
+    r->n_pending = tako__json_utf8(code, r->pending);
     r->next = 1;
     return (unsigned char)r->pending[0];
 }
@@ -574,6 +572,13 @@ const char *tako__json_str(const struct tako__json *obj, const char *key, const 
     const cJSON *item = json_node(tako__json_get(obj, key));
 
     return item && cJSON_IsString(item) ? item->valuestring : fallback;
+}
+
+const char *tako__json_text(const struct tako__json *value)
+{
+    const cJSON *item = json_node(value);
+
+    return item && cJSON_IsString(item) ? item->valuestring : NULL;
 }
 
 int64_t tako__json_int(const struct tako__json *obj, const char *key, int64_t fallback)

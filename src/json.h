@@ -19,6 +19,13 @@ TAKO_PRIVATE const char *tako__json_object_fault(const tako_host *host, const ch
 /* True when that text says that memory ran out, so that nothing is known of the document. */
 TAKO_PRIVATE bool tako__json_fault_is_memory(const char *fault);
 
+/* Reads the escape at s (after its backslash, `len` bytes are there). Gives how many bytes it
+ * takes and what it stands for; or 0 with *fault, a static text. */
+TAKO_PRIVATE size_t tako__json_escape(const char *s, size_t len, uint32_t *code,
+                                      const char **fault);
+/* Writes a character as UTF-8. Gives how many bytes it takes. */
+TAKO_PRIVATE size_t tako__json_utf8(uint32_t code, char out[4]);
+
 /* Parses a document that Tako itself wrote (spec, result). NULL with err set on failure. */
 TAKO_PRIVATE struct tako__json *tako__json_parse(const tako_host *host, const char *text,
                                                  size_t len, tako_error *err);
@@ -31,6 +38,8 @@ TAKO_PRIVATE const char *tako__json_str(const struct tako__json *obj, const char
 TAKO_PRIVATE int64_t tako__json_int(const struct tako__json *obj, const char *key,
                                     int64_t fallback);
 TAKO_PRIVATE bool tako__json_bool(const struct tako__json *obj, const char *key, bool fallback);
+/* A value's own text; NULL when it is no string. */
+TAKO_PRIVATE const char *tako__json_text(const struct tako__json *value);
 TAKO_PRIVATE size_t tako__json_count(const struct tako__json *array);
 TAKO_PRIVATE const struct tako__json *tako__json_at(const struct tako__json *array, size_t index);
 

@@ -5,10 +5,14 @@
  * Everything here runs in the thread that holds the pump role, so nothing wakes an idle engine.
  *
  * SPDX-License-Identifier: MIT */
-#include "engine.h"
+#include "env.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define KEEPER_PURGE_STEP 100               /* rows, and dead letters, of one step */
+#define KEEPER_PURGE_PAUSE_US 100000        /* between steps */
+#define KEEPER_PURGE_US INT64_C(3600000000) /* between looks */
 
 struct keeper_node {
     struct keeper_node *next;
@@ -22,7 +26,10 @@ struct keeper_job {
     bool cancelled;
     int64_t run_at_us, started_us;
     tako_status status;
-    struct tako__buf result;
+    struct tako__buf result; /* or a note */
+    int failures;
+    tako_dead dead; /* its error_type is NULL when there is no dead letter */
+    char message[64];
 };
 
 struct keeper_scan {
@@ -61,8 +68,8 @@ static int keeper_saw_node(void *ctx, const tako_node *node)
 static int keeper_saw_job(void *ctx, const tako_row *row)
 {
     struct keeper_scan *s = ctx;
+    struct tako__note note;
     struct keeper_job *job;
-    char message[64];
 
     if (strlen(row->id) >= sizeof job->id || strlen(row->type) >= sizeof job->type)
         return TAKO_ESTORE;
@@ -76,6 +83,7 @@ static int keeper_saw_job(void *ctx, const tako_row *row)
     memcpy(job->type, row->type, strlen(row->type) + 1);
     job->attempt = row->attempt;
     job->deaths = row->deaths + 1;
+    job->failures = row->failures;
     job->run_at_us = row->run_at_us;
     job->started_us = row->started_us;
     tako__buf_init(&job->result, &s->t->host);
@@ -85,10 +93,22 @@ static int keeper_saw_job(void *ctx, const tako_row *row)
                            "Job was cancelled; the node that ran it is dead");
     } else if (job->deaths >= s->t->max_deaths) {
         job->status = TAKO_FAILED;
-        (void)snprintf(message, sizeof message, "job was running at %d node deaths", job->deaths);
-        tako__result_unrun(&job->result, TAKO_VERDICT_LOST, "interrupted", message);
+        (void)snprintf(job->message, sizeof job->message, "job was running at %d node deaths",
+                       job->deaths);
+        tako__result_unrun(&job->result, TAKO_VERDICT_LOST, "interrupted", job->message);
+        job->dead.size = sizeof job->dead;
+        job->dead.error_type = "interrupted";
+        job->dead.error_message = job->message;
+        job->dead.created_us = s->now_us;
+        job->dead.summary = "{}";
     } else {
         job->status = TAKO_QUEUED;
+        note.attempt = row->attempt;
+        note.node = row->node;
+        note.started_us = row->started_us;
+        note.at_us = s->now_us;
+        note.cause = "the node that ran it died";
+        tako__note_print(&job->result, &note);
     }
     return job->result.failed ? TAKO_ENOMEM : 0;
 }
@@ -125,8 +145,10 @@ static int keeper_take_back(tako *t, struct keeper_scan *s, const char *node, ta
         items[n].run_at_us = job->run_at_us;
         items[n].started_us = ends ? job->started_us : 0;
         items[n].ended_us = ends ? s->now_us : 0;
-        items[n].result = ends ? job->result.data : NULL;
-        items[n].result_len = ends ? job->result.len : 0;
+        items[n].failures = job->failures;
+        items[n].result = job->result.data;
+        items[n].result_len = job->result.len;
+        items[n].dead = job->dead.error_type ? &job->dead : NULL;
     }
     if (n)
         rc = t->ops->finish(t->store, items, n, results, err);
@@ -313,9 +335,141 @@ void tako__keeper_look(tako *t)
         t->pump.foreign_due_us = now_us + TAKO__SAFETY_US;
 }
 
+/* ---- retention ------------------------------------------------------------------------------- */
+
+struct keeper_purge {
+    tako *t;
+    tako_record **recs;
+    tako_removal *items;
+    const char ***refs; /* behind items */
+    int64_t *dead;
+    size_t n, n_dead, room;
+    tako_error *err;
+};
+
+static int keeper_saw_expired(void *ctx, const tako_row *row)
+{
+    struct keeper_purge *p = ctx;
+    tako_removal *item;
+    int rc;
+
+    if (p->n == p->room)
+        return TAKO_ESTORE; /* more than asked for */
+    rc = tako__record_make(&p->recs[p->n], &p->t->host, row, p->err);
+    if (rc != TAKO_OK)
+        return rc;
+    item = &p->items[p->n];
+    rc = tako__record_refs(p->recs[p->n], &p->refs[p->n], &item->n_refs, p->err);
+    item->size = sizeof *item;
+    item->id = tako_record_id(p->recs[p->n]);
+    item->refs = p->refs[p->n];
+    p->n++;
+    return rc;
+}
+
+static int keeper_saw_old_dead(void *ctx, const tako_dead *dead)
+{
+    struct keeper_purge *p = ctx;
+
+    if (p->n_dead == p->room)
+        return TAKO_ESTORE;
+    p->dead[p->n_dead++] = dead->id;
+    return 0;
+}
+
+/* What is to go is read first; what became of it meanwhile is told by the results. */
+static int keeper_purge(struct keeper_purge *p, tako_error *err)
+{
+    tako_dead_filter filter = TAKO_DEAD_FILTER_INIT;
+    tako *t = p->t;
+    int64_t now_us = tako__now_us(&t->host);
+    int *results, rc = TAKO_OK, count = 0;
+    size_t i;
+
+    filter.limit = (int)p->room;
+    if (t->opts.dead_ttl_ms)
+        rc = t->ops->list_dead(t->store, &filter, now_us - t->opts.dead_ttl_ms * 1000,
+                               keeper_saw_old_dead, p, err);
+    if (rc == TAKO_OK && t->opts.record_ttl_ms)
+        rc = t->ops->expired(t->store, now_us - t->opts.record_ttl_ms * 1000, p->room,
+                             keeper_saw_expired, p, err);
+    if (rc != TAKO_OK || p->n + p->n_dead == 0)
+        return rc;
+    results = tako__array(&t->host, p->n + p->n_dead, sizeof *results);
+    if (!results)
+        return tako__nomem(err);
+    rc = t->ops->begin(t->store, err);
+    if (rc == TAKO_OK) {
+        if (p->n_dead)
+            rc = t->ops->drop_dead(t->store, p->dead, p->n_dead, results, err);
+        if (rc == TAKO_OK && p->n)
+            rc = t->ops->purge(t->store, p->items, p->n, results + p->n_dead, err);
+        if (rc == TAKO_OK)
+            rc = t->ops->commit(t->store, err);
+        else
+            t->ops->rollback(t->store);
+    }
+    for (i = 0; rc == TAKO_OK && i < p->n + p->n_dead; i++)
+        count += results[i] == TAKO_OK;
+    tako__free(&t->host, results);
+    return rc == TAKO_OK ? count : rc;
+}
+
+int tako__keeper_purge(tako *t, int limit, tako_error *err)
+{
+    struct keeper_purge p;
+    size_t i;
+    int rc;
+
+    memset(&p, 0, sizeof p);
+    p.t = t;
+    p.room = (size_t)limit;
+    p.err = err;
+    p.recs = tako__array(&t->host, p.room, sizeof(tako_record *));
+    p.items = tako__array(&t->host, p.room, sizeof *p.items);
+    p.refs = tako__array(&t->host, p.room, sizeof *p.refs);
+    p.dead = tako__array(&t->host, p.room, sizeof *p.dead);
+    if (p.recs && p.items && p.refs && p.dead)
+        rc = keeper_purge(&p, err);
+    else
+        rc = tako__nomem(err);
+    if (rc == TAKO_ENOMEM)
+        (void)tako__nomem(err);
+    for (i = 0; i < p.n; i++) {
+        tako__free(&t->host, p.refs[i]);
+        tako_record_free(p.recs[i]);
+    }
+    tako__free(&t->host, p.recs);
+    tako__free(&t->host, p.items);
+    tako__free(&t->host, p.refs);
+    tako__free(&t->host, p.dead);
+    return rc;
+}
+
+void tako__keeper_retain(tako *t)
+{
+    int64_t mono = tako__mono_us();
+    tako_error err;
+    int gone;
+
+    if (mono < t->pump.purge_mono || (!t->opts.record_ttl_ms && !t->opts.dead_ttl_ms))
+        return;
+    memset(&err, 0, sizeof err);
+    gone = tako__keeper_purge(t, KEEPER_PURGE_STEP, &err);
+    if (gone < 0)
+        tako__log(&t->host, TAKO_LOG_WARN, "keeper", "removing old records: %s", err.message);
+    else if (gone > 0)
+        tako__log(&t->host, TAKO_LOG_INFO, "keeper", "%d old records and dead letters removed",
+                  gone);
+    if (gone <= 0)
+        tako__env_sweep(t);
+    /* Step after step while there is something, with room for others in between. */
+    t->pump.purge_mono = tako__mono_us() + (gone > 0 ? KEEPER_PURGE_PAUSE_US : KEEPER_PURGE_US);
+}
+
 /* ---- this node ------------------------------------------------------------------------------- */
 
-void tako__keeper_unprefetch_locked(tako *t, int64_t now_mono, bool all)
+void tako__keeper_unprefetch_locked(tako *t, int64_t now_us, int64_t now_mono, bool all)
 {
     struct tako__run *run;
 
@@ -328,8 +482,7 @@ void tako__keeper_unprefetch_locked(tako *t, int64_t now_mono, bool all)
     }
     while ((run = t->ready) != NULL) {
         t->ready = run->next;
-        run->status = TAKO_QUEUED;
-        run->run_at_us = run->row.run_at_us;
+        tako__run_requeue(t, run, now_us, run->row.run_at_us, "no worker came to it");
         tako__pump_end_run_locked(t, run);
     }
     t->ready_end = &t->ready;
@@ -365,6 +518,8 @@ int64_t tako__keeper_sleep_locked(tako *t, int64_t now_us, int64_t now_mono)
     /* Instants of the monotonic clock. */
     if (t->pump.trouble)
         keeper_sooner(&best, t->pump.retry_mono - now_mono);
+    if (t->has_pump_thread && (t->opts.record_ttl_ms || t->opts.dead_ttl_ms))
+        keeper_sooner(&best, t->pump.purge_mono - now_mono);
     if (t->ready)
         keeper_sooner(&best, t->ready->claimed_mono + TAKO__PREFETCH_STALE_US - now_mono);
     if (t->watch_fd < 0 && (t->waiters || t->n_runs || can_claim))

@@ -5,7 +5,7 @@
  * jobs run is in worker.c. Needs the pump role throughout.
  *
  * SPDX-License-Identifier: MIT */
-#include "engine.h"
+#include "type.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #define PUMP_RETRY_MAX_US 1000000
 #define PUMP_CAREFUL 16 /* commits after a failure in which one job at a time is claimed */
 #define PUMP_AGAIN 1    /* of pump_transact: an op was taken out, the rest is to be tried again */
+#define PUMP_SKIP 2     /* an op was refused and has written nothing */
 
 struct pump_event {
     char id[65], type[65];
@@ -266,31 +267,177 @@ static int pump_reserve(tako *t, struct pump_batch *b, tako_error *err)
     return TAKO_OK;
 }
 
+struct pump_holder { /* of an idempotency key */
+    tako *t;
+    const char *fingerprint; /* wanted */
+    tako_id id;
+    bool there, same;
+};
+
+static int pump_saw_holder(void *ctx, const tako_row *row)
+{
+    struct pump_holder *h = ctx;
+    tako_record *rec = NULL;
+    const struct tako__spec *spec;
+    int rc;
+
+    if (strlen(row->id) >= sizeof h->id.text)
+        return TAKO_ESTORE;
+    rc = tako__record_make(&rec, &h->t->host, row, NULL);
+    if (rc != TAKO_OK)
+        return rc;
+    spec = tako__record_spec(rec);
+    memcpy(h->id.text, row->id, strlen(row->id) + 1);
+    h->there = true;
+    h->same = !spec->fingerprint || strcmp(spec->fingerprint, h->fingerprint) == 0;
+    tako_record_free(rec);
+    return 0;
+}
+
+/* Who has the key of a row: found->text stays "" when nobody has. Else TAKO_OK with its id, or
+ * TAKO_ECONFLICT when it is a job with other content. Any thread. */
+int tako__key_holder(tako *t, const tako_row *row, const char *fingerprint, tako_id *found,
+                     tako_error *err)
+{
+    struct pump_holder h;
+    int rc;
+
+    memset(&h, 0, sizeof h);
+    h.t = t;
+    h.fingerprint = fingerprint;
+    found->text[0] = '\0';
+    rc = t->ops->find_key(t->store, row->key, pump_saw_holder, &h, err);
+    if (rc != TAKO_OK || !h.there)
+        return rc;
+    if (!h.same)
+        return tako__fail(err, TAKO_ECONFLICT,
+                          "idempotency_key: '%.80s' was used for job %s with other content; use a "
+                          "new key",
+                          row->key, h.id.text);
+    *found = h.id;
+    return TAKO_OK;
+}
+
+/* One row with its content. PUMP_SKIP: its op was refused before anything of it was written. */
+static int pump_write_row(tako *t, struct tako__op *op, size_t i, const tako_blob *blobs,
+                          tako_error *err)
+{
+    const tako_row *row = &op->rows[i];
+    int rc;
+
+    op->found[i].text[0] = '\0';
+    if (row->key) {
+        rc = tako__key_holder(t, row, op->fingerprints[i], &op->found[i], &op->err);
+        if (rc == TAKO_ECONFLICT) {
+            op->rc = rc;
+            return i ? PUMP_AGAIN : PUMP_SKIP;
+        }
+        if (rc != TAKO_OK && err)
+            *err = op->err;
+        if (rc != TAKO_OK || op->found[i].text[0])
+            return rc;
+    }
+    rc = op->n_blobs_of[i] ? t->ops->put_blobs(t->store, blobs, op->n_blobs_of[i], err) : TAKO_OK;
+    if (rc == TAKO_OK)
+        rc = t->ops->insert(t->store, row, 1, &op->results[i], err);
+    if (rc != TAKO_OK || op->results[i] != TAKO_ECONFLICT || !row->key)
+        return rc;
+    /* Another process was faster, between our look and our insert. */
+    rc = tako__key_holder(t, row, op->fingerprints[i], &op->found[i], &op->err);
+    if (rc == TAKO_ECONFLICT) {
+        op->rc = rc;
+        return PUMP_AGAIN;
+    }
+    if (rc == TAKO_OK && op->found[i].text[0])
+        op->results[i] = TAKO_OK;
+    return rc;
+}
+
+static int pump_write_rows(tako *t, struct tako__op *op, tako_error *err)
+{
+    const tako_blob *blobs = op->blobs;
+    size_t i;
+    int rc = TAKO_OK;
+
+    if (!op->keyed) {
+        for (i = 0; i < op->n_rows; i++)
+            op->found[i].text[0] = '\0';
+        rc = op->n_blobs ? t->ops->put_blobs(t->store, op->blobs, op->n_blobs, err) : TAKO_OK;
+        return rc == TAKO_OK ? t->ops->insert(t->store, op->rows, op->n_rows, op->results, err)
+                             : rc;
+    }
+    for (i = 0; rc == TAKO_OK && i < op->n_rows; i++) {
+        op->results[i] = TAKO_OK;
+        rc = pump_write_row(t, op, i, blobs, err);
+        blobs += op->n_blobs_of[i];
+    }
+    return rc;
+}
+
+/* A dead letter that is retried goes with the insert of the new job. */
+static int pump_drop_dead(tako *t, struct tako__op *op, tako_error *err)
+{
+    int result = TAKO_EINTERNAL, rc;
+
+    rc = t->ops->drop_dead(t->store, &op->drop_dead, 1, &result, err);
+    if (rc == TAKO_OK && result != TAKO_OK) {
+        op->rc = tako__fail(&op->err, result, "there is no dead letter %lld",
+                            (long long)op->drop_dead);
+        return PUMP_SKIP;
+    }
+    return rc;
+}
+
+static int pump_write_submit(tako *t, struct pump_batch *b, struct tako__op *op, tako_error *err)
+{
+    size_t i;
+    int rc = TAKO_OK;
+
+    if (op->drop_dead)
+        rc = pump_drop_dead(t, op, err);
+    for (i = 0; rc == TAKO_OK && i < op->n_rows; i++)
+        if (op->versions[i])
+            rc = tako__version_store(t, op->versions[i], &b->wrote, err);
+    if (rc == TAKO_OK)
+        rc = pump_write_rows(t, op, err);
+    for (i = 0; rc == TAKO_OK && i < op->n_rows; i++) {
+        if (op->results[i] == TAKO_OK) {
+            b->wrote = b->wrote || !op->found[i].text[0];
+            continue;
+        }
+        /* All or none: what was inserted of this op goes with the whole transaction. */
+        if (op->results[i] == TAKO_ENOTFOUND)
+            op->rc = tako__fail(&op->err, TAKO_ENOTFOUND,
+                                "what job %s was to run is not in the store any more",
+                                op->rows[i].parent ? op->rows[i].parent : op->rows[i].id);
+        else
+            op->rc = tako__fail(&op->err, op->results[i], "the store refused job %s",
+                                op->rows[i].id);
+        return PUMP_AGAIN;
+    }
+    return rc == PUMP_SKIP ? TAKO_OK : rc;
+}
+
 static int pump_write_submits(tako *t, struct pump_batch *b, tako_error *err)
 {
     struct tako__op *op;
-    size_t i;
-    int rc;
+    int rc = TAKO_OK;
 
-    for (op = b->ops; op; op = op->next) {
-        if (op->kind != TAKO__OP_SUBMIT || op->rc != TAKO_OK)
+    for (op = b->ops; rc == TAKO_OK && op; op = op->next) {
+        if (op->rc != TAKO_OK)
             continue;
-        rc = t->ops->put_blobs(t->store, op->blobs, op->n_blobs, err);
-        if (rc == TAKO_OK)
-            rc = t->ops->insert(t->store, op->rows, op->n_rows, op->results, err);
-        if (rc != TAKO_OK)
-            return rc;
-        for (i = 0; i < op->n_rows; i++) {
-            if (op->results[i] == TAKO_OK)
-                continue;
-            /* All or none: what was inserted of this op goes with the whole transaction. */
-            op->rc = tako__fail(&op->err, op->results[i], "the store refused job %s",
-                                op->rows[i].id);
-            return PUMP_AGAIN;
-        }
-        b->wrote = true;
+        if (op->kind == TAKO__OP_SUBMIT)
+            rc = pump_write_submit(t, b, op, err);
+        else if (op->kind == TAKO__OP_DROP_DEAD)
+            rc = pump_drop_dead(t, op, err);
+        else if (op->kind == TAKO__OP_VERSION)
+            rc = t->ops->put_version(t->store, op->version, err);
+        if (op->kind == TAKO__OP_DROP_DEAD && rc == PUMP_SKIP)
+            rc = TAKO_OK;
+        else if (op->kind == TAKO__OP_DROP_DEAD || op->kind == TAKO__OP_VERSION)
+            b->wrote = true;
     }
-    return TAKO_OK;
+    return rc;
 }
 
 static int pump_write_ends(tako *t, struct pump_batch *b, tako_error *err)
@@ -318,8 +465,12 @@ static int pump_write_ends(tako *t, struct pump_batch *b, tako_error *err)
         f->run_at_us = run->run_at_us;
         f->started_us = ends ? run->started_us : 0;
         f->ended_us = ends ? run->ended_us : 0;
-        f->result = ends ? run->result.data : NULL;
-        f->result_len = ends ? run->result.len : 0;
+        f->failures = run->failures;
+        f->result = run->result.len ? run->result.data : NULL;
+        f->result_len = run->result.len;
+        f->refs = run->refs;
+        f->n_refs = run->n_refs;
+        f->dead = run->dead.error_type ? &run->dead : NULL;
     }
     if (n == 0)
         return TAKO_OK;
@@ -382,7 +533,7 @@ static int64_t pump_step_lease(tako *t, struct pump_batch *b)
 
     if (t->workers == 0 && b->claimed &&
         tako__record_make(&rec, &t->host, &b->claimed->row, NULL) == TAKO_OK)
-        more = tako__record_timeout_ms(rec) * 1000;
+        more = tako_record_timeout_ms(rec) * 1000;
     tako_record_free(rec);
     return more;
 }
@@ -545,16 +696,18 @@ static void pump_settle_op_locked(tako *t, struct pump_batch *b, struct tako__op
         t->reserved -= (int64_t)op->n_rows;
         if (op->rc != TAKO_OK)
             return;
-        t->stats.submitted += (int64_t)op->n_rows;
-        t->queued += (int64_t)op->n_rows;
         for (i = 0; i < op->n_rows; i++) {
+            if (op->found[i].text[0])
+                continue;
+            t->stats.submitted++;
+            t->queued++;
             if (op->rows[i].run_at_us > b->now_us)
                 pump_due_locked(t, op->rows[i].run_at_us, b->now_us);
             pump_note(b, op->rows[i].id, op->rows[i].type, TAKO_QUEUED, 0, op->rows[i].created_us);
         }
         return;
     }
-    if (op->rc != TAKO_OK)
+    if (op->rc != TAKO_OK || op->kind != TAKO__OP_CANCEL)
         return;
     if (op->cancel.was == TAKO_QUEUED) {
         t->queued--;
@@ -703,7 +856,7 @@ static void pump_fail_ops(struct pump_batch *b, int rc, const tako_error *why)
     struct tako__op *op;
 
     for (op = b->ops; op; op = op->next) {
-        if (op->kind == TAKO__OP_SUBMIT && op->rc != TAKO_OK)
+        if (op->kind != TAKO__OP_CANCEL && op->rc != TAKO_OK)
             continue;
         op->rc = rc;
         op->err = *why;

@@ -11,18 +11,24 @@
 
 #include "json.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RECORD_ISOLATION_DEPTH 4
+#define RECORD_RETRY_DELAY_MS 1000 /* what is meant when a specification says nothing */
+#define RECORD_STARTUP_MS 120000
 
 struct tako_record {
     tako_host host;
     char *id, *type, *node;
+    char *key, *parent; /* or NULL */
+    char version[96];   /* NAME@sha256:12 digits */
     tako_status status;
-    int priority, attempt, deaths;
+    int priority, attempt, deaths, failures;
     int64_t created_us, run_at_us, started_us, ended_us;
     struct tako__json *spec_doc, *result_doc; /* own the strings that spec and result borrow */
     struct tako__spec spec;
+    const char **requirements; /* the array behind spec.requirements */
     struct tako__result result;
     tako_artifact *lists[3]; /* by kind */
     size_t counts[3];
@@ -133,8 +139,8 @@ static void record_put_int(struct tako__buf *out, const char *key, int64_t value
         tako__json_put_int(out, key, value);
 }
 
-static void record_put_list(struct tako__buf *out, const char *key, const tako_artifact *list,
-                            size_t count)
+void tako__files_print(struct tako__buf *out, const char *key, const tako_artifact *list,
+                       size_t count)
 {
     size_t i;
 
@@ -152,6 +158,21 @@ static void record_put_list(struct tako__buf *out, const char *key, const tako_a
     tako__buf_puts(out, "]");
 }
 
+static void record_put_texts(struct tako__buf *out, const char *key, const char *const *texts,
+                             size_t count)
+{
+    size_t i;
+
+    if (count == 0)
+        return;
+    tako__json_put_key(out, key);
+    for (i = 0; i < count; i++) {
+        tako__buf_puts(out, i ? "," : "[");
+        tako__buf_json(out, texts[i], strlen(texts[i]));
+    }
+    tako__buf_puts(out, "]");
+}
+
 void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec)
 {
     tako__buf_puts(out, "{");
@@ -161,13 +182,39 @@ void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec)
         tako__json_put_key(out, "input_text");
         tako__buf_json(out, spec->input, spec->input_len);
     }
-    record_put_list(out, "files", spec->files, spec->n_files);
+    tako__files_print(out, "files", spec->files, spec->n_files);
     tako__json_put_int(out, "timeout_ms", spec->timeout_ms);
     tako__json_put_int(out, "memory_bytes", spec->memory_bytes);
     record_put_str(out, "correlation_id", spec->correlation_id);
     record_put_str(out, "client_ip", spec->client_ip);
     record_put_int(out, "cpu_timeout_ms", spec->cpu_timeout_ms, 0);
     record_put_int(out, "output_kill_bytes", spec->output_kill_bytes, 0);
+    record_put_str(out, "input_hash", spec->input_canon);
+    record_put_int(out, "code_bytes", spec->code_bytes, 0);
+    record_put_int(out, "input_bytes", spec->input_bytes, 0);
+    record_put_str(out, "digest", spec->digest);
+    record_put_str(out, "fingerprint", spec->fingerprint);
+    record_put_int(out, "max_attempts", spec->max_attempts, 1);
+    record_put_str(out, "retry_on", spec->retry_on);
+    record_put_int(out, "retry_delay_ms", spec->retry_delay_ms, RECORD_RETRY_DELAY_MS);
+    record_put_int(out, "startup_timeout_ms", spec->startup_timeout_ms, RECORD_STARTUP_MS);
+    record_put_int(out, "cpu_percent", spec->cpu_percent, 100);
+    if (spec->network)
+        tako__json_put_bool(out, "network", true);
+    record_put_texts(out, "requirements", spec->requirements, spec->n_requirements);
+    record_put_str(out, "relationship", spec->relationship);
+    record_put_int(out, "retries", spec->retries, 0);
+    tako__buf_puts(out, "}");
+}
+
+void tako__note_print(struct tako__buf *out, const struct tako__note *note)
+{
+    tako__buf_puts(out, "{");
+    tako__json_put_int(out, "attempt", note->attempt);
+    tako__json_put_str(out, "node", note->node);
+    tako__json_put_int(out, "started_us", note->started_us);
+    tako__json_put_int(out, "at_us", note->at_us);
+    tako__json_put_str(out, "cause", note->cause);
     tako__buf_puts(out, "}");
 }
 
@@ -200,10 +247,11 @@ void tako__result_print(struct tako__buf *out, const struct tako__result *result
     record_put_int(out, "pids_hits", result->pids_hits, -1);
     record_put_int(out, "throttled_us", result->throttled_us, -1);
     record_put_int(out, "survivors", result->survivors, -1);
+    record_put_int(out, "install_us", result->install_us, -1);
     record_put_str(out, "runtime", result->runtime);
     record_put_str(out, "isolation", result->isolation); /* as text, so that it stays verbatim */
-    record_put_list(out, "artifacts", result->artifacts, result->n_artifacts);
-    record_put_list(out, "rejected", result->rejected, result->n_rejected);
+    tako__files_print(out, "artifacts", result->artifacts, result->n_artifacts);
+    tako__files_print(out, "rejected", result->rejected, result->n_rejected);
     tako__buf_puts(out, "}");
 }
 
@@ -238,6 +286,59 @@ static int record_read_int(const struct tako__json *doc, const char *key, int fa
     return value < INT32_MIN || value > INT32_MAX ? fallback : (int)value;
 }
 
+/* By the end of a file's name; NULL when it tells nothing. */
+static const char *record_content_type(const char *name)
+{
+    static const char *const types[][2] = {
+        {"bin", "application/octet-stream"},
+        {"bmp", "image/bmp"},
+        {"c", "text/x-c"},
+        {"css", "text/css"},
+        {"csv", "text/csv"},
+        {"gif", "image/gif"},
+        {"gz", "application/gzip"},
+        {"htm", "text/html"},
+        {"html", "text/html"},
+        {"ico", "image/vnd.microsoft.icon"},
+        {"jpeg", "image/jpeg"},
+        {"jpg", "image/jpeg"},
+        {"js", "text/javascript"},
+        {"json", "application/json"},
+        {"md", "text/markdown"},
+        {"mp3", "audio/mpeg"},
+        {"mp4", "video/mp4"},
+        {"parquet", "application/vnd.apache.parquet"},
+        {"pdf", "application/pdf"},
+        {"png", "image/png"},
+        {"py", "text/x-python"},
+        {"svg", "image/svg+xml"},
+        {"tar", "application/x-tar"},
+        {"tsv", "text/tab-separated-values"},
+        {"txt", "text/plain"},
+        {"wasm", "application/wasm"},
+        {"wav", "audio/wav"},
+        {"webp", "image/webp"},
+        {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+        {"xml", "application/xml"},
+        {"yaml", "application/yaml"},
+        {"yml", "application/yaml"},
+        {"zip", "application/zip"},
+    };
+    const char *dot = name ? strrchr(name, '.') : NULL;
+    char end[8];
+    size_t i, len;
+
+    len = dot ? strlen(dot + 1) : 0;
+    if (len == 0 || len >= sizeof end)
+        return NULL;
+    for (i = 0; i <= len; i++)
+        end[i] = (char)(dot[1 + i] >= 'A' && dot[1 + i] <= 'Z' ? dot[1 + i] + 32 : dot[1 + i]);
+    for (i = 0; i < TAKO__LEN(types); i++)
+        if (strcmp(types[i][0], end) == 0)
+            return types[i][1];
+    return NULL;
+}
+
 static int record_read_list(tako_record *rec, int kind, const struct tako__json *list,
                             tako_error *err)
 {
@@ -256,6 +357,7 @@ static int record_read_list(tako_record *rec, int kind, const struct tako__json 
         to->name = tako__json_str(item, "name", NULL);
         to->bytes = tako__json_int(item, "bytes", 0);
         to->reason = tako__json_str(item, "reason", NULL);
+        to->content_type = kind == TAKO_REJECTED ? NULL : record_content_type(to->name);
         if (!to->name || !record_read_hash(item, "sha256", &to->sha256) ||
             (kind == TAKO_REJECTED ? !to->reason : !to->sha256))
             return record_corrupt(err, rec, "a file without name or hash");
@@ -264,10 +366,30 @@ static int record_read_list(tako_record *rec, int kind, const struct tako__json 
     return TAKO_OK;
 }
 
+static int record_read_texts(tako_record *rec, const struct tako__json *list, tako_error *err)
+{
+    size_t i, count = tako__json_count(list);
+
+    if (count == 0)
+        return TAKO_OK;
+    rec->requirements = tako__array(&rec->host, count, sizeof *rec->requirements);
+    if (!rec->requirements)
+        return tako__nomem(err);
+    for (i = 0; i < count; i++) {
+        rec->requirements[i] = tako__json_text(tako__json_at(list, i));
+        if (!rec->requirements[i])
+            return record_corrupt(err, rec, "a requirement that is no text");
+    }
+    rec->spec.requirements = rec->requirements;
+    rec->spec.n_requirements = count;
+    return TAKO_OK;
+}
+
 static int record_read_spec(tako_record *rec, tako_error *err)
 {
     const struct tako__json *doc = rec->spec_doc;
     struct tako__spec *spec = &rec->spec;
+    int rc;
 
     if (!record_read_hash(doc, "code", &spec->code_hash) ||
         !record_read_hash(doc, "input", &spec->input_hash))
@@ -284,6 +406,26 @@ static int record_read_spec(tako_record *rec, tako_error *err)
     spec->output_kill_bytes = tako__json_int(doc, "output_kill_bytes", 0);
     if (spec->cpu_timeout_ms < 0 || spec->output_kill_bytes < 0)
         return record_corrupt(err, rec, "its limits");
+    if (!record_read_hash(doc, "input_hash", &spec->input_canon) ||
+        !record_read_hash(doc, "digest", &spec->digest) ||
+        !record_read_hash(doc, "fingerprint", &spec->fingerprint))
+        return record_corrupt(err, rec, "a hash in its specification");
+    spec->code_bytes = tako__json_int(doc, "code_bytes", 0);
+    spec->input_bytes = tako__json_int(doc, "input_bytes", 0);
+    spec->max_attempts = record_read_int(doc, "max_attempts", 1);
+    spec->retry_on = tako__json_str(doc, "retry_on", NULL);
+    spec->retry_delay_ms = tako__json_int(doc, "retry_delay_ms", RECORD_RETRY_DELAY_MS);
+    spec->startup_timeout_ms = tako__json_int(doc, "startup_timeout_ms", RECORD_STARTUP_MS);
+    spec->cpu_percent = record_read_int(doc, "cpu_percent", 100);
+    spec->network = tako__json_bool(doc, "network", false);
+    spec->relationship = tako__json_str(doc, "relationship", NULL);
+    spec->retries = record_read_int(doc, "retries", 0);
+    if (spec->max_attempts < 1 || spec->retry_delay_ms < 0 || spec->startup_timeout_ms <= 0 ||
+        spec->cpu_percent <= 0)
+        return record_corrupt(err, rec, "its limits");
+    rc = record_read_texts(rec, tako__json_get(doc, "requirements"), err);
+    if (rc != TAKO_OK)
+        return rc;
     return record_read_list(rec, TAKO_INPUT_FILES, tako__json_get(doc, "files"), err);
 }
 
@@ -328,6 +470,7 @@ static int record_read_result(tako_record *rec, tako_error *err)
     result->pids_hits = tako__json_int(doc, "pids_hits", -1);
     result->throttled_us = tako__json_int(doc, "throttled_us", -1);
     result->survivors = tako__json_int(doc, "survivors", -1);
+    result->install_us = tako__json_int(doc, "install_us", -1);
     result->runtime = tako__json_str(doc, "runtime", NULL);
     rc = record_read_list(rec, TAKO_ARTIFACTS, tako__json_get(doc, "artifacts"), err);
     if (rc != TAKO_OK)
@@ -343,8 +486,12 @@ static int record_fill(tako_record *rec, const tako_row *row, tako_error *err)
     rec->id = tako__strdup(&rec->host, row->id);
     rec->type = tako__strdup(&rec->host, row->type);
     rec->node = tako__strdup(&rec->host, row->node ? row->node : "");
-    if (!rec->id || !rec->type || !rec->node)
+    rec->key = tako__strdup(&rec->host, row->key);
+    rec->parent = tako__strdup(&rec->host, row->parent);
+    if (!rec->id || !rec->type || !rec->node || (row->key && !rec->key) ||
+        (row->parent && !rec->parent))
         return tako__nomem(err);
+    rec->failures = row->failures;
     rec->status = row->status;
     rec->priority = row->priority;
     rec->attempt = row->attempt;
@@ -365,6 +512,11 @@ static int record_fill(tako_record *rec, const tako_row *row, tako_error *err)
         rc = record_parse(rec, &rec->result_doc, row->result, row->result_len, err);
     if (rc == TAKO_OK && row->result)
         rc = record_read_result(rec, err);
+    if (rc == TAKO_OK && rec->spec.digest)
+        (void)snprintf(rec->version, sizeof rec->version, "%s@sha256:%.12s", rec->type,
+                       rec->spec.digest);
+    else
+        (void)snprintf(rec->version, sizeof rec->version, "%s@latest", rec->type);
     return rc;
 }
 
@@ -420,6 +572,9 @@ void tako_record_free(tako_record *rec)
     }
     tako__json_free(&host, rec->result_doc);
     tako__json_free(&host, rec->spec_doc);
+    tako__free(&host, rec->requirements);
+    tako__free(&host, rec->parent);
+    tako__free(&host, rec->key);
     tako__free(&host, rec->node);
     tako__free(&host, rec->type);
     tako__free(&host, rec->id);
@@ -469,22 +624,57 @@ RECORD_GET(const char *, tako_record_isolation, rec->result.isolation, NULL)
 RECORD_GET(const char *, tako_record_correlation_id, rec->spec.correlation_id, NULL)
 RECORD_GET(const char *, tako_record_client_ip, rec->spec.client_ip, NULL)
 RECORD_GET(const char *, tako_record_code_hash, rec->spec.code_hash, NULL)
-RECORD_GET(const char *, tako_record_input_hash, rec->spec.input_hash, NULL)
+RECORD_GET(const char *, tako_record_input_hash, rec->spec.input_canon, NULL)
+RECORD_GET(const char *, tako_record_version, rec->version, "")
+RECORD_GET(const char *, tako_record_idempotency_key, rec->key, NULL)
+RECORD_GET(const char *, tako_record_parent, rec->parent, NULL)
+RECORD_GET(const char *, tako_record_relationship, rec->spec.relationship, NULL)
+RECORD_GET(int, tako_record_failures, rec->failures, 0)
+RECORD_GET(int, tako_record_max_attempts, rec->spec.max_attempts, 0)
+RECORD_GET(int64_t, tako_record_timeout_ms, rec->spec.timeout_ms, 0)
+RECORD_GET(int64_t, tako_record_memory_bytes, rec->spec.memory_bytes, 0)
+RECORD_GET(int64_t, tako_record_install_us, rec->result.install_us, -1)
 RECORD_GET(const char *, tako__record_stdout_hash, rec->result.stdout_hash, NULL)
 RECORD_GET(const char *, tako__record_stderr_hash, rec->result.stderr_hash, NULL)
 RECORD_GET(const char *, tako__record_output_hash, rec->result.output_hash, NULL)
-RECORD_GET(int64_t, tako__record_timeout_ms, rec->spec.timeout_ms, 0)
-RECORD_GET(int64_t, tako__record_memory_bytes, rec->spec.memory_bytes, 0)
 RECORD_GET(int64_t, tako__record_setup_us, rec->result.setup_us, -1)
-RECORD_GET(int64_t, tako__record_cpu_timeout_ms, rec->spec.cpu_timeout_ms, 0)
-RECORD_GET(int64_t, tako__record_output_kill_bytes, rec->spec.output_kill_bytes, 0)
 
 #undef RECORD_GET
 
-const char *tako__record_input(const tako_record *rec, size_t *len)
+const struct tako__spec *tako__record_spec(const tako_record *rec)
 {
-    *len = rec->spec.input_len;
-    return rec->spec.input;
+    return &rec->spec;
+}
+
+int tako__record_refs(const tako_record *rec, const char ***refs, size_t *count, tako_error *err)
+{
+    const struct tako__spec *spec = &rec->spec;
+    const struct tako__result *result = &rec->result;
+    const char **list;
+    size_t i, n = 0;
+
+    list = tako__array(&rec->host,
+                       5 + rec->counts[TAKO_INPUT_FILES] + rec->counts[TAKO_ARTIFACTS],
+                       sizeof *list);
+    if (!list)
+        return tako__nomem(err);
+    if (spec->code_hash)
+        list[n++] = spec->code_hash;
+    if (spec->input_hash && !spec->input)
+        list[n++] = spec->input_hash;
+    for (i = 0; i < rec->counts[TAKO_INPUT_FILES]; i++)
+        list[n++] = rec->lists[TAKO_INPUT_FILES][i].sha256;
+    if (result->stdout_hash)
+        list[n++] = result->stdout_hash;
+    if (result->stderr_hash)
+        list[n++] = result->stderr_hash;
+    if (result->output_hash)
+        list[n++] = result->output_hash;
+    for (i = 0; i < rec->counts[TAKO_ARTIFACTS]; i++)
+        list[n++] = rec->lists[TAKO_ARTIFACTS][i].sha256;
+    *refs = list;
+    *count = n;
+    return TAKO_OK;
 }
 
 int64_t tako_record_duration_ms(const tako_record *rec)

@@ -11,7 +11,7 @@
 /* What was asked, beyond the row's own columns. Borrowed strings. */
 struct tako__spec {
     const char *code_hash;  /* 64 hex, or NULL for handlers */
-    const char *input_hash; /* 64 hex */
+    const char *input_hash; /* 64 hex: of its bytes, the key of its blob */
     /* The input itself when it has at most TAKO__INPUT_INLINE bytes (valid JSON has no NUL); NULL =
      * it is a blob. Small inputs differ from job to job, and a blob of its own for each would cost
      * a commit a page of the hash index. */
@@ -24,6 +24,19 @@ struct tako__spec {
     const char *correlation_id;
     const char *client_ip;
     int64_t cpu_timeout_ms, output_kill_bytes; /* 0 = none */
+    const char *input_canon;          /* 64 hex: of the input's canonical JSON */
+    int64_t code_bytes, input_bytes;  /* their sizes */
+    const char *digest;               /* of the job type's version; NULL for handlers */
+    const char *fingerprint;          /* 64 hex, when there is an idempotency key */
+    int max_attempts;                 /* 1-100 */
+    const char *retry_on;             /* error types separated by commas; NULL = the usual ones */
+    int64_t retry_delay_ms, startup_timeout_ms;
+    int cpu_percent;
+    bool network;
+    const char *const *requirements; /* of the job itself, beyond those of its type */
+    size_t n_requirements;
+    const char *relationship; /* "rerun", "fork" or NULL */
+    int retries;              /* dead letters of its line that were retried before it */
 };
 
 /* What came out. Borrowed strings; hashes NULL when there is no such content. */
@@ -41,6 +54,7 @@ struct tako__result {
     int64_t started_us; /* the program's own start; 0 = never */
     int64_t setup_us, wall_us, cpu_us, peak_bytes, oom_kills;
     int64_t pids_peak, pids_hits, throttled_us, survivors; /* -1 = not measured */
+    int64_t install_us; /* waited for the environment; -1 = it needs none */
     const char *runtime;
     const char *isolation; /* JSON object text or NULL */
     const tako_artifact *artifacts;
@@ -51,11 +65,15 @@ struct tako__result {
 #define TAKO__RESULT_INIT                                                                          \
     {                                                                                              \
         TAKO_VERDICT_NONE, -1, 0, NULL, NULL, NULL, NULL, 0, 0, false, false, NULL, NULL, NULL, 0, \
-            -1, -1, -1, -1, 0, -1, -1, -1, -1, NULL, NULL, NULL, 0, NULL, 0                        \
+            -1, -1, -1, -1, 0, -1, -1, -1, -1, -1, NULL, NULL, NULL, 0, NULL, 0                    \
     }
 
 TAKO_PRIVATE void tako__spec_print(struct tako__buf *out, const struct tako__spec *spec);
 TAKO_PRIVATE void tako__result_print(struct tako__buf *out, const struct tako__result *result);
+
+/* Adds `"key":[...]` with each file's name, size and hash or reason; nothing when there is none. */
+TAKO_PRIVATE void tako__files_print(struct tako__buf *out, const char *key,
+                                    const tako_artifact *files, size_t count);
 
 /* Makes a snapshot of a row. Content (stdout, stderr, output) is absent until attached. */
 TAKO_PRIVATE int tako__record_make(tako_record **out, const tako_host *host, const tako_row *row,
@@ -67,16 +85,26 @@ TAKO_PRIVATE const char *tako__record_output_hash(const tako_record *rec);
 /* Copies content into the snapshot; `which` is 1 stdout, 2 stderr, 3 output. */
 TAKO_PRIVATE int tako__record_attach(tako_record *rec, int which, const void *data, size_t len,
                                      tako_error *err);
-/* The input when it is kept in the spec, else NULL: then it is the blob of the input hash. */
-TAKO_PRIVATE const char *tako__record_input(const tako_record *rec, size_t *len);
-TAKO_PRIVATE int64_t tako__record_timeout_ms(const tako_record *rec);
-TAKO_PRIVATE int64_t tako__record_memory_bytes(const tako_record *rec);
-TAKO_PRIVATE int64_t tako__record_cpu_timeout_ms(const tako_record *rec);
-TAKO_PRIVATE int64_t tako__record_output_kill_bytes(const tako_record *rec);
+/* What was asked; lives as long as the record. */
+TAKO_PRIVATE const struct tako__spec *tako__record_spec(const tako_record *rec);
 /* From the executor's start of the attempt to the program's own start; -1 = none. */
 TAKO_PRIVATE int64_t tako__record_setup_us(const tako_record *rec);
 /* Appends the record as contract 1.9 has it (section "on the wire"), slim or full. */
 TAKO_PRIVATE void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full);
+
+/* The hashes of all content that the row of this record refers to, each as often as it is mentioned:
+ * what a removal needs. The array is the caller's (tako__free), the hashes live as long as `rec`. */
+TAKO_PRIVATE int tako__record_refs(const tako_record *rec, const char ***refs, size_t *count,
+                                   tako_error *err);
+
+/* A note on an attempt that went back to the queue: part of the row's history. */
+struct tako__note {
+    int attempt;
+    const char *node;
+    int64_t started_us, at_us; /* of the attempt; when it went back */
+    const char *cause;
+};
+TAKO_PRIVATE void tako__note_print(struct tako__buf *out, const struct tako__note *note);
 
 /* The state table: is this move allowed at all? */
 TAKO_PRIVATE bool tako__status_move_ok(tako_status from, tako_status to);

@@ -55,12 +55,6 @@ static void wire_object(struct tako__buf *out, const char *key, const char *json
         tako__buf_puts(out, "null");
 }
 
-static void wire_type_ref(struct tako__buf *out, const char *key, const char *type)
-{
-    tako__json_put_key(out, key);
-    tako__buf_printf(out, "\"%s@latest\"", type); /* a type's name needs no escaping */
-}
-
 static void wire_error(struct tako__buf *out, const tako_record *rec)
 {
     if (!tako_record_error_type(rec)) {
@@ -85,17 +79,18 @@ static const char *wire_phase(const tako_record *rec)
 static void wire_timing(struct tako__buf *out, const tako_record *rec)
 {
     int64_t setup = tako__record_setup_us(rec), wall = tako_record_wall_us(rec);
-    int64_t startup_ms = setup < 0 ? 0 : setup / 1000;
+    int64_t install = tako_record_install_us(rec);
+    int64_t startup_ms = ((setup < 0 ? 0 : setup) + (install < 0 ? 0 : install)) / 1000;
     int64_t execution_ms = wall < 0 ? 0 : wall / 1000;
 
-    if (setup < 0 && wall < 0) {
+    if (setup < 0 && wall < 0 && install < 0) {
         wire_null(out, "timing");
         return;
     }
     tako__json_put_key(out, "timing");
     tako__buf_puts(out, "{");
-    wire_count(out, "startup_ms", startup_ms, setup >= 0);
-    tako__json_put_int(out, "dep_install_ms", 0);
+    wire_count(out, "startup_ms", startup_ms, setup >= 0 || install >= 0);
+    tako__json_put_int(out, "dep_install_ms", install < 0 ? 0 : install / 1000);
     wire_count(out, "execution_ms", execution_ms, wall >= 0);
     /* the sum of what is shown, so that a reader's own addition agrees */
     tako__json_put_int(out, "total_ms", startup_ms + execution_ms);
@@ -129,23 +124,46 @@ static void wire_usage(struct tako__buf *out, const tako_record *rec)
     tako__buf_puts(out, "}");
 }
 
+/* The code and the input are listed as files, so that all that a replay needs can be fetched. */
+static size_t wire_replay(struct tako__buf *out, const tako_record *rec)
+{
+    const struct tako__spec *spec = tako__record_spec(rec);
+
+    if (spec->code_hash) {
+        tako__buf_puts(out, "{\"name\":\"_code.py\"");
+        tako__json_put_int(out, "size_bytes", spec->code_bytes);
+        tako__json_put_str(out, "sha256", spec->code_hash);
+        tako__buf_puts(out, ",\"content_type\":\"text/x-python\"}");
+    }
+    if (!spec->input_hash)
+        return spec->code_hash != NULL;
+    tako__buf_puts(out, spec->code_hash ? ",{" : "{");
+    tako__buf_puts(out, "\"name\":\"_input.json\"");
+    tako__json_put_int(out, "size_bytes", spec->input_bytes);
+    tako__json_put_str(out, "sha256", spec->input_hash);
+    tako__buf_puts(out, ",\"content_type\":\"application/json\"}");
+    return 1;
+}
+
 static void wire_files(struct tako__buf *out, const char *key, const tako_record *rec, int kind)
 {
-    size_t i, count = tako_record_artifact_count(rec, kind);
+    size_t i, count = tako_record_artifact_count(rec, kind), before = 0;
     const tako_artifact *file;
 
     tako__json_put_key(out, key);
     tako__buf_puts(out, "[");
+    if (kind == TAKO_INPUT_FILES)
+        before = wire_replay(out, rec);
     for (i = 0; i < count; i++) {
         file = tako_record_artifact(rec, kind, i);
-        tako__buf_puts(out, i ? ",{" : "{");
+        tako__buf_puts(out, i + before ? ",{" : "{");
         tako__json_put_str(out, "name", file->name);
         wire_count(out, "size_bytes", file->bytes, file->bytes >= 0);
         if (kind == TAKO_REJECTED) {
             tako__json_put_str(out, "reason", file->reason);
         } else {
             tako__json_put_str(out, "sha256", file->sha256);
-            wire_null(out, "content_type");
+            tako__json_put_str(out, "content_type", file->content_type);
         }
         tako__buf_puts(out, "}");
     }
@@ -156,22 +174,24 @@ static void wire_full(struct tako__buf *out, const tako_record *rec)
 {
     const char *isolation = tako_record_isolation(rec), *node = tako_record_node(rec);
 
-    wire_type_ref(out, "job_ref", tako_record_type(rec));
+    tako__json_put_str(out, "job_ref", tako_record_version(rec));
     wire_files(out, "artifacts", rec, TAKO_ARTIFACTS);
     wire_files(out, "input_artifacts", rec, TAKO_INPUT_FILES);
     wire_usage(out, rec);
     tako__json_put_str(out, "code_hash", tako_record_code_hash(rec));
     tako__json_put_str(out, "input_hash", tako_record_input_hash(rec));
-    wire_null(out, "parent_execution_id");
-    wire_null(out, "relationship");
+    tako__json_put_str(out, "parent_execution_id", tako_record_parent(rec));
+    tako__json_put_str(out, "relationship", tako_record_relationship(rec));
     tako__json_put_bool(out, "stdout_truncated", tako_record_stdout_truncated(rec) != 0);
     tako__json_put_bool(out, "stderr_truncated", tako_record_stderr_truncated(rec) != 0);
-    wire_null(out, "idempotency_key");
+    tako__json_put_str(out, "idempotency_key", tako_record_idempotency_key(rec));
     tako__json_put_str(out, "correlation_id", tako_record_correlation_id(rec));
     /* additions of ours */
     tako__json_put_str(out, "verdict", tako_verdict_name(tako_record_verdict(rec)));
     wire_count(out, "signal", tako_record_signal(rec), tako_record_signal(rec) != 0);
     tako__json_put_int(out, "attempt", tako_record_attempt(rec));
+    tako__json_put_int(out, "max_attempts", tako_record_max_attempts(rec));
+    tako__json_put_int(out, "failures", tako_record_failures(rec));
     tako__json_put_int(out, "deaths", tako_record_deaths(rec));
     tako__json_put_str(out, "node", node[0] ? node : NULL);
     tako__json_put_int(out, "priority", tako_record_priority(rec));
@@ -199,7 +219,7 @@ void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full
     tako__json_put_str(out, "execution_id", tako_record_id(rec));
     tako__json_put_str(out, "status", tako_status_name(tako_record_status(rec)));
     tako__json_put_str(out, "job_type", tako_record_type(rec));
-    wire_type_ref(out, "job_version", tako_record_type(rec));
+    tako__json_put_str(out, "job_version", tako_record_version(rec));
     wire_instant(out, "created_at", tako_record_created_us(rec));
     wire_instant(out, "started_at", tako_record_started_us(rec));
     wire_instant(out, "ended_at", tako_record_ended_us(rec));

@@ -232,14 +232,17 @@ void *tako__pump_main(void *engine)
 {
     tako *t = engine;
     bool leave = false;
+    int64_t now_us;
 
     tako__pump_take(t);
     while (!leave) {
         turn_yield(t);
         if (tako__pump_cycle(t, -1, NULL) == TAKO_OK)
             tako__keeper_cancels(t);
+        tako__keeper_retain(t);
+        now_us = tako__now_us(&t->host);
         pthread_mutex_lock(&t->lock);
-        tako__keeper_unprefetch_locked(t, tako__mono_us(), false);
+        tako__keeper_unprefetch_locked(t, now_us, tako__mono_us(), false);
         leave = t->pump_leave && !t->intake;
         if (leave)
             t->has_pump_thread = false; /* from here on callers do it themselves */

@@ -5,9 +5,11 @@
  * Endings are never lost for want of memory: the result's buffer is made when the job is claimed.
  *
  * SPDX-License-Identifier: MIT */
-#include "engine.h"
+#include "env.h"
 #include "json.h"
+#include "type.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +17,7 @@
 
 #define WORKER_RESULT_ROOM 2048 /* holds every result without artifacts, isolation and long texts */
 #define WORKER_REJECTED_MAX 256
-#define WORKER_RETRY_US 200000
+#define WORKER_SHARED "/app/shared_code"
 
 /* What is collected while an attempt runs. */
 struct worker_sink {
@@ -35,8 +37,14 @@ struct worker_sink {
 struct worker_load {
     tako_record *rec;
     char *code, *input;
-    tako_file *files;
-    size_t n_files;
+    tako_file *files, *secrets;
+    size_t n_files, n_secrets;
+    const struct tako__spec *spec;
+    const struct tako__version *version; /* NULL for handlers */
+    struct tako__mount *mounts;
+    tako_pair *pairs;
+    char (*shared)[300]; /* where shared code is seen */
+    struct tako__env env;
     struct tako__task task;
 };
 
@@ -70,9 +78,13 @@ int tako__run_make(struct tako__run **out, tako *t, const tako_row *row,
     run->row.spec = (const char *)(run + 1);
     run->row.result = NULL;
     run->row.result_len = 0;
+    run->row.key = run->row.parent = NULL; /* no attempt asks for them */
+    run->row.refs = NULL;
+    run->row.n_refs = 0;
     run->type = type;
     run->attempt = row->attempt;
     run->deaths = row->deaths;
+    run->failures = row->failures;
     run->run_at_us = row->run_at_us;
     run->started_us = row->started_us;
     run->why = row->cancel_requested ? TAKO__STOP_CANCEL : TAKO__GO_ON;
@@ -81,7 +93,7 @@ int tako__run_make(struct tako__run **out, tako *t, const tako_row *row,
     return TAKO_OK;
 }
 
-static void worker_drop_blobs(tako *t, struct tako__run *run)
+void tako__run_drop_blobs(tako *t, struct tako__run *run)
 {
     size_t i;
 
@@ -99,14 +111,16 @@ static void worker_drop_blobs(tako *t, struct tako__run *run)
         tako__free(&t->host, key.out);
     }
     run->n_blobs = 0;
+    run->n_refs = 0;
 }
 
 void tako__run_free(tako *t, struct tako__run *run)
 {
     if (!run)
         return;
-    worker_drop_blobs(t, run);
+    tako__run_drop_blobs(t, run);
     tako__free(&t->host, run->blobs);
+    tako__free(&t->host, run->refs);
     tako__buf_free(&run->result);
     tako__free(&t->host, run);
 }
@@ -257,11 +271,11 @@ static const char *worker_admit(void *ctx, const char *name, size_t name_len, in
     const char *why = tako__artifact_name_fault(name, name_len);
     size_t i;
 
-    if (!why && bytes > TAKO_ARTIFACT_MAX)
+    if (!why && bytes > s->t->limits.artifact_bytes)
         why = "larger than one artifact may be";
     if (!why && s->n_artifacts >= TAKO_ARTIFACT_COUNT_MAX)
         why = "there are as many artifacts as one job may have";
-    if (!why && bytes > TAKO_ARTIFACTS_MAX - s->artifact_bytes)
+    if (!why && bytes > s->t->limits.artifacts_bytes - s->artifact_bytes)
         why = "the artifacts together would be larger than allowed";
     for (i = 0; !why && i < s->n_artifacts; i++)
         if (strlen(s->artifacts[i].name) == name_len &&
@@ -378,7 +392,7 @@ static int worker_get(tako *t, const char *what, const char *hash, char **data, 
     b.len = 0;
     if (!hash)
         return tako__fail(err, TAKO_ENOTFOUND, "the record names no %s", what);
-    rc = t->ops->get_blob(t->store, hash, worker_take_bytes, &b, err);
+    rc = t->ops->get_blob(t->store, hash, 0, INT64_MAX, worker_take_bytes, &b, err);
     if (rc == TAKO_ENOMEM)
         return tako__nomem(err);
     if (rc == TAKO_ENOTFOUND)
@@ -388,8 +402,117 @@ static int worker_get(tako *t, const char *what, const char *hash, char **data, 
     return rc;
 }
 
+#define WORKER_SECRET_MAX 1048576 /* bytes of one secret file */
+
+/* Reads a secret file of the host. The bytes are the caller's, and are wiped when they go. */
+static int worker_secret(tako *t, const tako_pair *named, tako_file *out, tako_error *err)
+{
+    char *data = tako__resize(&t->host, NULL, WORKER_SECRET_MAX + 2);
+    int len;
+
+    if (!data)
+        return tako__nomem(err);
+    out->name = named->name;
+    out->data = data;
+    len = tako__read_small(named->value, data, WORKER_SECRET_MAX + 2);
+    if (len < 0)
+        return tako__fail_errno(err, TAKO_EINVAL, errno, "secret file '%s': reading '%.200s'",
+                                named->name, named->value);
+    if (len > WORKER_SECRET_MAX)
+        return tako__fail(err, TAKO_EINVAL, "secret file '%s': more than the %d bytes allowed",
+                          named->name, WORKER_SECRET_MAX);
+    out->size = (size_t)len;
+    return TAKO_OK;
+}
+
+/* What the version of its job type adds to a task. */
+static int worker_load_version(tako *t, struct tako__run *run, struct worker_load *load,
+                               tako_error *err)
+{
+    struct tako__version *v;
+    size_t i, n = 0;
+    int rc;
+
+    if (!load->spec->digest) /* a row of a time without versions */
+        return TAKO_OK;
+    rc = tako__version_load(t, run->type->name, load->spec->digest, &v, err);
+    if (rc != TAKO_OK)
+        return rc;
+    load->version = v;
+    load->task.file_name = v->file_name;
+    load->task.command = v->command;
+    load->mounts = tako__array(&t->host, v->n_shared_code + 1, sizeof *load->mounts);
+    load->pairs = tako__array(&t->host, v->n_environment + 2, sizeof *load->pairs);
+    load->secrets = tako__array(&t->host, v->n_secret_files + 1, sizeof *load->secrets);
+    load->shared = tako__array(&t->host, v->n_shared_code + 1, sizeof *load->shared);
+    if (!load->mounts || !load->pairs || !load->secrets || !load->shared)
+        return tako__nomem(err);
+    for (i = 0; i < v->n_shared_code; i++) {
+        const char *base = strrchr(v->shared_code[i], '/');
+        int len = snprintf(load->shared[i], sizeof load->shared[i], WORKER_SHARED "%s", base);
+
+        if (len < 0 || (size_t)len >= sizeof load->shared[i])
+            return tako__fail(err, TAKO_EINVAL, "shared code '%.80s': its name is too long",
+                              v->shared_code[i]);
+        load->mounts[n].host = v->shared_code[i];
+        load->mounts[n++].inside = load->shared[i];
+    }
+    load->task.mounts = load->mounts;
+    load->task.n_mounts = n;
+    for (n = 0; n < v->n_environment; n++)
+        load->pairs[n] = v->environment[n];
+    load->task.environment = load->pairs;
+    load->task.n_environment = n;
+    for (i = 0; i < v->n_secret_files; i++) {
+        load->n_secrets = i + 1;
+        rc = worker_secret(t, &v->secret_files[i], &load->secrets[i], err);
+        if (rc != TAKO_OK)
+            return rc;
+    }
+    load->task.secrets = load->secrets;
+    load->task.n_secrets = load->n_secrets;
+    return TAKO_OK;
+}
+
+/* Where Python finds shared code and packages; the job type's own setting wins. */
+static void worker_python_path(struct worker_load *load)
+{
+    bool shared = load->version && load->version->n_shared_code, packages = load->env.path != NULL;
+    size_t i;
+
+    for (i = 0; i < load->task.n_environment; i++)
+        if (strcmp(load->pairs[i].name, "PYTHONPATH") == 0)
+            return;
+    if (!shared && !packages)
+        return;
+    load->pairs[i].name = "PYTHONPATH";
+    load->pairs[i].value = !packages ? WORKER_SHARED
+                           : shared  ? WORKER_SHARED ":" TAKO__PACKAGES
+                                     : TAKO__PACKAGES;
+    load->task.n_environment++;
+}
+
+/* Makes or finds the environment of the requirements, and has the task see it. */
+static int worker_environment(tako *t, struct worker_load *load, const struct tako__sink *sink,
+                              int cancel_fd, struct tako__outcome *out)
+{
+    int rc;
+
+    if (!load->version || load->version->n_requirements + load->spec->n_requirements == 0)
+        return TAKO_OK;
+    rc = tako__env_ready(t, load->version, load->spec->requirements, load->spec->n_requirements,
+                         load->spec->startup_timeout_ms, sink, cancel_fd, &load->env, out);
+    if (rc != TAKO_OK)
+        return rc;
+    load->mounts[load->task.n_mounts].host = load->env.path;
+    load->mounts[load->task.n_mounts].inside = TAKO__PACKAGES;
+    load->task.n_mounts++;
+    return TAKO_OK;
+}
+
 static int worker_load(tako *t, struct tako__run *run, struct worker_load *load, tako_error *err)
 {
+    const struct tako__spec *spec;
     const tako_artifact *a;
     size_t i, len = 0, count;
     char *data;
@@ -401,20 +524,28 @@ static int worker_load(tako *t, struct tako__run *run, struct worker_load *load,
     load->task.id = run->id;
     load->task.type = run->type->name;
     load->task.attempt = run->attempt;
-    load->task.timeout_ms = tako__record_timeout_ms(load->rec);
-    load->task.memory_bytes = tako__record_memory_bytes(load->rec);
-    load->task.cpu_timeout_ms = tako__record_cpu_timeout_ms(load->rec);
-    load->task.output_kill_bytes = tako__record_output_kill_bytes(load->rec);
+    spec = tako__record_spec(load->rec);
+    load->spec = spec;
+    load->task.timeout_ms = spec->timeout_ms;
+    load->task.memory_bytes = spec->memory_bytes;
+    load->task.cpu_timeout_ms = spec->cpu_timeout_ms;
+    load->task.output_kill_bytes = spec->output_kill_bytes;
+    load->task.cpu_percent = spec->cpu_percent;
+    load->task.network = spec->network;
     if (run->type->sandboxed) {
+        rc = worker_load_version(t, run, load, err);
+        if (rc != TAKO_OK)
+            return rc;
         rc = worker_get(t, "code", tako_record_code_hash(load->rec), &load->code, &len, err);
         if (rc != TAKO_OK)
             return rc;
         load->task.code = load->code;
         load->task.code_len = len;
     }
-    load->task.input = tako__record_input(load->rec, &load->task.input_len);
+    load->task.input = spec->input;
+    load->task.input_len = spec->input_len;
     if (!load->task.input) {
-        rc = worker_get(t, "input", tako_record_input_hash(load->rec), &load->input, &len, err);
+        rc = worker_get(t, "input", spec->input_hash, &load->input, &len, err);
         if (rc != TAKO_OK)
             return rc;
         load->task.input = load->input;
@@ -456,6 +587,17 @@ static void worker_unload(tako *t, struct worker_load *load)
         data.in = load->files[i].data;
         tako__free(&t->host, data.out);
     }
+    for (i = 0; i < load->n_secrets; i++) {
+        data.in = load->secrets[i].data;
+        if (data.out)
+            explicit_bzero(data.out, load->secrets[i].size);
+        tako__free(&t->host, data.out);
+    }
+    tako__free(&t->host, load->secrets);
+    tako__free(&t->host, load->shared);
+    tako__free(&t->host, load->pairs);
+    tako__free(&t->host, load->mounts);
+    tako__env_leave(t, &load->env);
     tako__free(&t->host, load->files);
     tako__free(&t->host, load->code);
     tako__free(&t->host, load->input);
@@ -463,50 +605,6 @@ static void worker_unload(tako *t, struct worker_load *load)
 }
 
 /* ---- endings --------------------------------------------------------------------------------- */
-
-void tako__result_unrun(struct tako__buf *out, tako_verdict verdict, const char *error_type,
-                        const char *message)
-{
-    static const struct tako__result none = TAKO__RESULT_INIT;
-    struct tako__result r = none;
-
-    r.verdict = verdict;
-    r.error_type = error_type;
-    r.error_message = message;
-    tako__result_print(out, &r);
-}
-
-/* Back to the queue: nothing is told of this attempt. */
-static void worker_requeue(struct tako__run *run, int64_t run_at_us)
-{
-    run->status = TAKO_QUEUED;
-    run->run_at_us = run_at_us;
-}
-
-/* An ending that needs no memory. */
-static void worker_end_plain(tako *t, struct tako__run *run, tako_status status,
-                             tako_verdict verdict, const char *type, const char *message)
-{
-    worker_drop_blobs(t, run);
-    run->result.len = 0;
-    run->result.failed = false;
-    tako__result_unrun(&run->result, verdict, type, message);
-    run->status = status;
-    run->ended_us = tako__now_us(&t->host);
-    if (run->result.failed) { /* cannot happen: the text is shorter than the room */
-        tako__log(&t->host, TAKO_LOG_ERROR, "worker", "job %s: no room for its result", run->id);
-        worker_requeue(run, run->ended_us + WORKER_RETRY_US);
-    }
-}
-
-/* Nothing of the job ran, and the cause may pass: again a little later, but not for ever. */
-static bool worker_retry(tako *t, struct tako__run *run)
-{
-    if (run->attempt >= TAKO__SETUP_TRIES)
-        return false;
-    worker_requeue(run, tako__now_us(&t->host) + ((int64_t)WORKER_RETRY_US << run->attempt));
-    return true;
-}
 
 /* Takes a stream's kept bytes as a blob; NULL when there are none. */
 static const char *worker_stream(struct worker_sink *s, struct tako__capture *c, bool *truncated)
@@ -530,12 +628,34 @@ static const char *worker_stream(struct worker_sink *s, struct tako__capture *c,
     return worker_keep(s, data, len);
 }
 
+/* Lists what the result refers to, each hash as often as it is mentioned there. */
+static void worker_refs(struct worker_sink *s, const struct tako__result *r)
+{
+    struct tako__run *run = s->run;
+    size_t i;
+
+    run->refs = tako__array(&s->t->host, r->n_artifacts + 3, sizeof *run->refs);
+    if (!run->refs) {
+        s->nomem = true;
+        return;
+    }
+    if (r->stdout_hash)
+        run->refs[run->n_refs++] = r->stdout_hash;
+    if (r->stderr_hash)
+        run->refs[run->n_refs++] = r->stderr_hash;
+    if (r->output_hash)
+        run->refs[run->n_refs++] = r->output_hash;
+    for (i = 0; i < r->n_artifacts; i++)
+        run->refs[run->n_refs++] = r->artifacts[i].sha256;
+}
+
 static void worker_print(struct worker_sink *s, const struct tako__outcome *out,
                          const struct tako__class *judged, int64_t started_us)
 {
     static const struct tako__result none = TAKO__RESULT_INIT;
     struct tako__run *run = s->run;
     struct tako__result r = none;
+    void *self;
 
     r.verdict = out->verdict;
     r.exit_code = out->exit_code;
@@ -561,7 +681,8 @@ static void worker_print(struct worker_sink *s, const struct tako__outcome *out,
     r.pids_hits = out->pids_hits;
     r.throttled_us = out->throttled_us;
     r.survivors = out->survivors;
-    r.runtime = run->type->exec->name;
+    r.install_us = out->install_us;
+    r.runtime = tako__type_exec(s->t, run->type, &self)->name;
     r.isolation = out->isolation;
     r.artifacts = s->artifacts;
     r.n_artifacts = s->n_artifacts;
@@ -569,12 +690,14 @@ static void worker_print(struct worker_sink *s, const struct tako__outcome *out,
     r.n_rejected = s->n_rejected;
     run->result.len = 0;
     tako__result_print(&run->result, &r);
+    worker_refs(s, &r);
 }
 
 /* From the executor's facts to run->status and run->result. */
 static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int exec_rc,
-                         const struct tako__task *task, int64_t begun_us)
+                         const struct worker_load *load, int64_t begun_us)
 {
+    const struct tako__task *task = &load->task;
     tako *t = s->t;
     struct tako__run *run = s->run;
     struct tako__class judged;
@@ -590,13 +713,13 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
         out->verdict = TAKO_VERDICT_WALL; /* nobody asked: the timer did, at the deadline */
     if (out->verdict == TAKO_VERDICT_CANCELLED && why == TAKO__STOP_ENGINE) {
         if (run->type->sandboxed || out->exit_code != 0) {
-            worker_requeue(run, now_us);
+            tako__run_requeue(t, run, now_us, now_us, "the engine was stopped");
             return;
         }
         out->verdict = TAKO_VERDICT_EXIT; /* a handler that came to its end in the time left */
     }
     if (out->verdict == TAKO_VERDICT_SETUP && out->retryable && why == TAKO__GO_ON &&
-        worker_retry(t, run)) {
+        tako__run_again(t, run, out->message)) {
         tako__log(&t->host, TAKO_LOG_WARN, "worker",
                   "job %s, attempt %d, goes back to the queue: "
                   "%s",
@@ -606,7 +729,7 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
     run->started_us = begun_us + (out->setup_us > 0 ? out->setup_us : 0);
     run->ended_us = now_us > run->started_us ? now_us : run->started_us;
     if (exec_rc != TAKO_OK) {
-        worker_end_plain(t, run, TAKO_FAILED, out->verdict, "internal_error",
+        tako__run_end_plain(t, run, TAKO_FAILED, out->verdict, "internal_error",
                          out->message[0] ? out->message : tako_strerror(exec_rc));
         return;
     }
@@ -614,10 +737,13 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
     tako__classify(&judged, out,
                    out->verdict == TAKO_VERDICT_CPU ? task->cpu_timeout_ms : task->timeout_ms, tail,
                    tail_len);
+    if (tako__run_retry(t, run, load->spec, out->verdict, &judged))
+        return;
     run->status = judged.status;
     worker_print(s, out, &judged, run->started_us);
+    tako__run_bury(run, load->spec, out->verdict, &judged);
     if (s->nomem || run->result.failed)
-        worker_end_plain(t, run, TAKO_FAILED, out->verdict, "internal_error",
+        tako__run_end_plain(t, run, TAKO_FAILED, out->verdict, "internal_error",
                          "out of memory while the results of the job were collected");
 }
 
@@ -628,9 +754,11 @@ static void worker_attempt(struct tako__worker *w, struct tako__run *run)
     struct tako__outcome out = unknown;
     struct worker_load load;
     struct worker_sink s;
+    const struct tako__exec_ops *exec;
     struct tako__sink sink;
     tako_error err;
-    int64_t begun_us = tako__now_us(&t->host);
+    int64_t begun_us = tako__now_us(&t->host), install_us;
+    void *self;
     int rc;
 
     memset(&err, 0, sizeof err);
@@ -638,8 +766,8 @@ static void worker_attempt(struct tako__worker *w, struct tako__run *run)
     memset(&s, 0, sizeof s);
     s.t = t;
     s.run = run;
-    tako__capture_init(&s.out, &t->host, TAKO_OUTPUT_CAP);
-    tako__capture_init(&s.err, &t->host, TAKO_OUTPUT_CAP);
+    tako__capture_init(&s.out, &t->host, (size_t)t->limits.stdout_bytes);
+    tako__capture_init(&s.err, &t->host, (size_t)t->limits.stderr_bytes);
     memset(&sink, 0, sizeof sink);
     sink.ctx = &s;
     sink.write = worker_write;
@@ -649,8 +777,11 @@ static void worker_attempt(struct tako__worker *w, struct tako__run *run)
     sink.output = worker_given_output;
     rc = worker_load(t, run, &load, &err);
     if (rc != TAKO_OK) {
-        if (rc == TAKO_ENOTFOUND || rc == TAKO_EINTERNAL || !worker_retry(t, run))
-            worker_end_plain(t, run, TAKO_FAILED, TAKO_VERDICT_SETUP, "internal_error",
+        if (rc == TAKO_EINVAL) /* a secret file, or a name */
+            tako__run_end_plain(t, run, TAKO_FAILED, TAKO_VERDICT_SETUP, "config_error",
+                                err.message);
+        else if (rc == TAKO_ENOTFOUND || rc == TAKO_EINTERNAL || !tako__run_again(t, run, err.message))
+            tako__run_end_plain(t, run, TAKO_FAILED, TAKO_VERDICT_SETUP, "internal_error",
                              err.message);
         tako__log(&t->host, TAKO_LOG_ERROR, "worker", "job %s: %s", run->id, err.message);
     } else {
@@ -661,17 +792,18 @@ static void worker_attempt(struct tako__worker *w, struct tako__run *run)
                 worker_timer(w, load.task.timeout_ms * 1000);
             pthread_mutex_unlock(&t->lock);
         }
-        rc = run->type->exec->run(run->type->exec_self, &load.task, &sink, &out);
-        worker_judge(&s, &out, rc, &load.task, begun_us);
+        rc = worker_environment(t, &load, &sink, w->cancel_fd, &out);
+        if (rc == TAKO_OK && out.verdict == TAKO_VERDICT_NONE) {
+            worker_python_path(&load);
+            install_us = out.install_us;
+            exec = tako__type_exec(t, run->type, &self);
+            rc = exec->run(self, &load.task, &sink, &out);
+            out.install_us = install_us;
+        }
+        worker_judge(&s, &out, rc, &load, begun_us);
     }
     worker_sink_free(&s);
     worker_unload(t, &load);
-}
-
-void tako__run_end_cancelled(tako *t, struct tako__run *run)
-{
-    worker_end_plain(t, run, TAKO_CANCELLED, TAKO_VERDICT_CANCELLED, "cancelled",
-                     "Job was cancelled before it started");
 }
 
 void tako__worker_run(struct tako__worker *w, struct tako__run *run)
@@ -691,7 +823,8 @@ void tako__worker_run(struct tako__worker *w, struct tako__run *run)
     if (why == TAKO__STOP_CANCEL)
         tako__run_end_cancelled(t, run);
     else if (why == TAKO__STOP_ENGINE)
-        worker_requeue(run, run->row.run_at_us);
+        tako__run_requeue(t, run, tako__now_us(&t->host), run->row.run_at_us,
+                          "the engine was stopped before it began");
     else
         worker_attempt(w, run);
     took = tako__mono_us() - began;

@@ -106,7 +106,7 @@ for compiler in gcc clang; do
 done
 # links FLAGS LIBRARIES HAS: what is left out is not there, and neither is its library needed.
 echo '#include "tako.h"
-int main(void) { return tako_has("sqlite") * 2 + tako_has("native"); }' >"$dir/has.c"
+int main(void) { return tako_has("yaml") * 4 + tako_has("sqlite") * 2 + tako_has("native"); }' >"$dir/has.c"
 links() {
     for compiler in gcc clang; do
         is "it links with $1, made by $compiler" sh -c '
@@ -114,12 +114,13 @@ links() {
             { ./has; [ $? -eq "$5" ]; }' sh "$dir" $compiler "$1" "$2" "$3"
     done
 }
-links -DTAKO_OMIT_SQLITE -lseccomp 1
-links -DTAKO_OMIT_NATIVE -lsqlite3 2
-links "-DTAKO_OMIT_SQLITE -DTAKO_OMIT_NATIVE" "" 0
+links -DTAKO_OMIT_SQLITE "-lseccomp -lyaml" 5
+links -DTAKO_OMIT_NATIVE "-lsqlite3 -lyaml" 6
+links -DTAKO_OMIT_YAML "-lsqlite3 -lseccomp" 3
+links "-DTAKO_OMIT_SQLITE -DTAKO_OMIT_NATIVE -DTAKO_OMIT_YAML" "" 0
 is "a host's own store needs no SQLite" sh -c '
     cp examples/custom_store.c "$1/gcc" && cd "$1/gcc" &&
-    gcc -DTAKO_OMIT_SQLITE -o custom_store custom_store.c tako.c -lcjson -lseccomp -lpthread &&
+    gcc -DTAKO_OMIT_SQLITE -o custom_store custom_store.c tako.c -lcjson -lseccomp -lyaml -lpthread &&
     ./custom_store' sh "$dir"
 
 echo "$passed passed, $failed failed"

@@ -122,11 +122,11 @@ struct odd_log {
 
 static struct odd_log odd_log;
 
-static int odd_get_blob_fails(void *self, const char *sha256, tako_bytes_fn *got, void *ctx,
-                              tako_error *err)
+static int odd_get_blob_fails(void *self, const char *sha256, int64_t offset, int64_t limit,
+                              tako_bytes_fn *got, void *ctx, tako_error *err)
 {
     if (__atomic_exchange_n(&odd_log.refused, 1, __ATOMIC_SEQ_CST))
-        return tako_store_sqlite()->get_blob(self, sha256, got, ctx, err);
+        return tako_store_sqlite()->get_blob(self, sha256, offset, limit, got, ctx, err);
     memset(err, 0, sizeof *err);
     (void)snprintf(err->message, sizeof err->message, "cannot be read just now");
     return err->code = TAKO_ESTORE;

@@ -102,13 +102,15 @@ START_TEST(content_is_lent_by_its_hash)
     job.n_files = 1;
     OK(tako_submit(t, &job, &id, &err));
     OK(tako_get(t, id.text, &rec, &err));
-    OK(tako_content(t, tako_record_input_hash(rec), submit_got, &got, &err));
+    OK(tako_read_file(t, id.text, TAKO_INPUT_FILES, "_input.json", 0, -1, submit_got, &got, &err));
     ck_assert_str_eq(got.text, submit_big_input());
     OK(tako_content(t, tako_record_artifact(rec, TAKO_INPUT_FILES, 0)->sha256, submit_got, &got,
                     &err));
     ck_assert_str_eq(got.text, "alpha");
     got.answer = 42;
-    ck_assert_int_eq(tako_content(t, tako_record_input_hash(rec), submit_got, &got, &err), 42);
+    ck_assert_int_eq(tako_content(t, tako_record_artifact(rec, TAKO_INPUT_FILES, 0)->sha256,
+                                  submit_got, &got, &err),
+                     42);
     ck_assert_int_eq(got.calls, 3);
     FAILS(tako_content(t, "abc", submit_got, &got, &err), TAKO_EINVAL, "abc");
     FAILS(tako_content(t, "0000000000000000000000000000000000000000000000000000000000000000",
@@ -273,8 +275,8 @@ static int submit_bad_finish(void *self, const tako_finish *items, size_t count,
 
 static int submit_blob_fails, submit_blob_code;
 
-static int submit_bad_get_blob(void *self, const char *sha256, tako_bytes_fn *got, void *ctx,
-                               tako_error *err)
+static int submit_bad_get_blob(void *self, const char *sha256, int64_t offset, int64_t limit,
+                               tako_bytes_fn *got, void *ctx, tako_error *err)
 {
     if (submit_blob_fails > 0) {
         submit_blob_fails--;
@@ -284,7 +286,7 @@ static int submit_bad_get_blob(void *self, const char *sha256, tako_bytes_fn *go
         }
         return submit_blob_code;
     }
-    return tako_store_sqlite()->get_blob(self, sha256, got, ctx, err);
+    return tako_store_sqlite()->get_blob(self, sha256, offset, limit, got, ctx, err);
 }
 
 static int submit_bad_open(void **self, const char *uri, const tako_host *host, tako_error *err)

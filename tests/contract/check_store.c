@@ -1,37 +1,9 @@
 /* check_store.c - what every store promises (tako.h, "stores"), run against each: SQLite in
  * memory, SQLite in a file, and a store that a host wrote with tako.h alone.
  * SPDX-License-Identifier: MIT */
-#include "store_cases.h"
-
-#define TAKO_EXAMPLE_NO_MAIN
-#include "../../examples/custom_store.c"
+#include "store_kinds.h"
 
 #include <stdatomic.h>
-
-enum { SQLITE_MEMORY, SQLITE_FILE, CUSTOM, STORES };
-
-static void box_open(struct box *b, int which)
-{
-    if (which == SQLITE_FILE) {
-        box_open_file(b);
-        return;
-    }
-    memset(b, 0, sizeof *b);
-    b->ops = which == CUSTOM ? &custom_store : tako_store_sqlite();
-    snprintf(b->uri, sizeof b->uri, "%s", which == CUSTOM ? "custom:" : "sqlite::memory:");
-    MUST(b->ops->open(&b->self, b->uri, cases_host(), err));
-}
-
-static void expect_ids(const struct seen *seen, const char *ids)
-{
-    char got[512] = "";
-    size_t i;
-
-    for (i = 0; i < seen->n; i++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", i > 0 ? " " : "",
-                 seen->rows[i].id);
-    ck_assert_str_eq(got, ids);
-}
 
 START_TEST(a_new_row_comes_back_as_it_was_given)
 {
@@ -42,6 +14,9 @@ START_TEST(a_new_row_comes_back_as_it_was_given)
 
     box_open(&b, _i);
     row.deaths = 2;
+    row.failures = 3;
+    row.key = "a key of its own";
+    row.parent = "gone long ago";
     row.spec = "{\"text\":\"\xc3\xa9\xf0\x9f\x90\x99\"}";
     row.spec_len = strlen(row.spec);
     add_row(&b, &row);
@@ -52,6 +27,9 @@ START_TEST(a_new_row_comes_back_as_it_was_given)
     ck_assert_int_eq(got.priority, -7);
     ck_assert_int_eq(got.attempt, 0);
     ck_assert_int_eq(got.deaths, 2);
+    ck_assert_int_eq(got.failures, 3);
+    ck_assert_str_eq(got.key, "a key of its own");
+    ck_assert_str_eq(got.parent, "gone long ago");
     ck_assert_int_eq(got.cancel, 0);
     ck_assert_str_eq(got.node, "");
     ck_assert_int_eq(got.created_us, INT64_C(9007199254740993)); /* 2^53 + 1 */
@@ -521,6 +499,82 @@ START_TEST(lists_are_newest_first_and_obey_every_filter)
 }
 END_TEST
 
+static void list_children(struct box *b, const tako_filter *f, const char *ids)
+{
+    struct seen seen = {NULL, 0, 0};
+
+    MUST(b->ops->list(b->self, f, seen_add, &seen, err));
+    expect_ids(&seen, ids);
+    seen_clear(&seen);
+}
+
+START_TEST(children_are_listed_with_every_other_filter)
+{
+    const char *const ids[] = {"c1", "c2", "c3", "c4", "x1"};
+    const char *const parents[] = {"root", "root", "root", "c1", NULL};
+    const char *const types[] = {"t", "u", "t", "t", "t"};
+    tako_dead dead = a_dead_letter("runtime_error", 1);
+    tako_filter f = TAKO_FILTER_INIT;
+    struct seen seen = {NULL, 0, 0};
+    tako_finish end;
+    struct box b;
+    tako_row row;
+    int i;
+
+    box_open(&b, _i);
+    add_job(&b, "root", "t", -1);
+    for (i = 0; i < 5; i++) {
+        row = a_row(ids[i], types[i], 0, 2000 + i, 2000 + i);
+        row.parent = parents[i];
+        add_row(&b, &row);
+    }
+    f.parent = "root";
+    list_children(&b, &f, "c3 c2 c1");
+    f.parent = "c1";
+    list_children(&b, &f, "c4");
+    f.parent = "c4";
+    list_children(&b, &f, "");
+    f.parent = "gone";
+    list_children(&b, &f, "");
+    f.parent = "root";
+    f.type = "t";
+    list_children(&b, &f, "c3 c1");
+    claim_jobs(&b, "n", one_type("t"), 1, 5000, &seen);
+    expect_ids(&seen, "c1");
+    seen_clear(&seen);
+    f.statuses = TAKO_STATUS_BIT(TAKO_QUEUED);
+    list_children(&b, &f, "c3");
+    f.statuses = TAKO_STATUS_BIT(TAKO_RUNNING);
+    list_children(&b, &f, "c1");
+    end = an_end("c1", 1, "n", TAKO_FAILED);
+    end.dead = &dead;
+    ck_assert_int_eq(finish_job(&b, &end), TAKO_OK);
+    f.statuses = TAKO_STATUS_BIT(TAKO_FAILED); /* the dead one is among them */
+    list_children(&b, &f, "c1");
+    f.parent = NULL;
+    list_children(&b, &f, "c1");
+    f.parent = "root";
+    f.statuses = 0;
+    f.type = NULL;
+    f.since_us = 2001;
+    list_children(&b, &f, "c3 c2");
+    f.before_us = 2002;
+    list_children(&b, &f, "c2");
+    f.since_us = f.before_us = 0;
+    f.limit = 1;
+    list_children(&b, &f, "c3");
+    f.after = "c3";
+    list_children(&b, &f, "c2");
+    f.after = "c2";
+    list_children(&b, &f, "c1");
+    f.after = "c1";
+    list_children(&b, &f, "");
+    ck_assert_str_eq(get_job(&b, "c4").parent, "c1");
+    ck_assert_str_eq(get_job(&b, "x1").parent, "-");
+    box_close(&b);
+}
+END_TEST
+
 START_TEST(pages_are_stable_while_jobs_come_and_change)
 {
     struct seen page = {NULL, 0, 0}, other = {NULL, 0, 0};
@@ -565,21 +619,6 @@ START_TEST(pages_are_stable_while_jobs_come_and_change)
 }
 END_TEST
 
-struct bytes {
-    char *data;
-    size_t len;
-};
-
-static int take_bytes(void *ctx, const void *data, size_t len)
-{
-    struct bytes *b = ctx;
-
-    b->data = realloc(b->data, len + 1);
-    memcpy(b->data, data, len);
-    b->len = len;
-    return 0;
-}
-
 #define HASH_A "00ff00000000000000000000000000000000000000000000000000000000abcd"
 #define HASH_B "ffff00000000000000000000000000000000000000000000000000000000abce"
 #define HASH_C "0000000000000000000000000000000000000000000000000000000000000000"
@@ -589,9 +628,12 @@ START_TEST(content_is_kept_to_the_byte_and_only_once)
 {
     size_t big = 10485760, i;
     unsigned char *data = malloc(big);
+    const char *refs[] = {HASH_A, HASH_B, HASH_C};
+    tako_row row = a_row("a", "t", 0, 1000, 1000);
     struct bytes got = {NULL, 0};
     tako_blob blobs[3];
     struct box b;
+    int result = 1;
 
     box_open(&b, _i);
     ck_assert_ptr_nonnull(data);
@@ -600,22 +642,27 @@ START_TEST(content_is_kept_to_the_byte_and_only_once)
     blobs[0] = (tako_blob){HASH_A, "a\0b\0\xff\n", 6};
     blobs[1] = (tako_blob){HASH_B, data, big};
     blobs[2] = (tako_blob){HASH_C, NULL, 0};
+    row.refs = refs;
+    row.n_refs = 3;
     MUST(b.ops->begin(b.self, err));
     MUST(b.ops->put_blobs(b.self, blobs, 3, err));
+    MUST(b.ops->insert(b.self, &row, 1, &result, err));
     MUST(b.ops->commit(b.self, err));
+    ck_assert_int_eq(result, TAKO_OK);
     blobs[0].data = "zzzzzz"; /* the name is there: left alone */
     MUST(b.ops->begin(b.self, err));
     MUST(b.ops->put_blobs(b.self, blobs, 1, err));
     MUST(b.ops->commit(b.self, err));
-    MUST(b.ops->get_blob(b.self, HASH_A, take_bytes, &got, err));
+    MUST(b.ops->get_blob(b.self, HASH_A, 0, INT64_MAX, take_bytes, &got, err));
     ck_assert_uint_eq(got.len, 6);
     ck_assert_mem_eq(got.data, "a\0b\0\xff\n", 6);
-    MUST(b.ops->get_blob(b.self, HASH_B, take_bytes, &got, err));
+    MUST(b.ops->get_blob(b.self, HASH_B, 0, INT64_MAX, take_bytes, &got, err));
     ck_assert_uint_eq(got.len, big);
     ck_assert_int_eq(memcmp(got.data, data, big), 0);
-    MUST(b.ops->get_blob(b.self, HASH_C, take_bytes, &got, err));
+    MUST(b.ops->get_blob(b.self, HASH_C, 0, INT64_MAX, take_bytes, &got, err));
     ck_assert_uint_eq(got.len, 0);
-    REFUSED(b.ops->get_blob(b.self, HASH_D, take_bytes, &got, err), TAKO_ENOTFOUND, "content");
+    REFUSED(b.ops->get_blob(b.self, HASH_D, 0, INT64_MAX, take_bytes, &got, err), TAKO_ENOTFOUND,
+            "content");
     free(got.data);
     free(data);
     box_close(&b);
@@ -660,7 +707,8 @@ START_TEST(rollback_undoes_everything)
     after[2] = get_job(&b, "waits2");
     ck_assert_int_eq(memcmp(before, after, sizeof before), 0);
     ck_assert_str_eq(get_job(&b, "new").id, "");
-    ck_assert_int_eq(b.ops->get_blob(b.self, HASH_A, take_bytes, NULL, NULL), TAKO_ENOTFOUND);
+    ck_assert_int_eq(b.ops->get_blob(b.self, HASH_A, 0, INT64_MAX, take_bytes, NULL, NULL),
+                     TAKO_ENOTFOUND);
     MUST(b.ops->nodes(b.self, add_node, text, err));
     ck_assert_str_eq(text, "");
     expect_count(&b, 2, 1);
@@ -840,6 +888,7 @@ Suite *suite_store(void)
     tcase_add_loop_test(c, held_and_cancel_requests_are_of_one_node, 0, STORES);
     tcase_add_loop_test(c, nodes_are_put_renewed_and_removed, 0, STORES);
     tcase_add_loop_test(c, lists_are_newest_first_and_obey_every_filter, 0, STORES);
+    tcase_add_loop_test(c, children_are_listed_with_every_other_filter, 0, STORES);
     tcase_add_loop_test(c, pages_are_stable_while_jobs_come_and_change, 0, STORES);
     tcase_add_loop_test(c, content_is_kept_to_the_byte_and_only_once, 0, STORES);
     tcase_add_loop_test(c, rollback_undoes_everything, 0, STORES);

@@ -48,8 +48,9 @@ struct box { /* an open store */
 
 struct seen_row {
     char id[65], type[65], node[65], spec[64], result[64];
+    char key[256], parent[65]; /* "-" when NULL */
     tako_status status;
-    int priority, attempt, deaths, cancel, has_result;
+    int priority, attempt, deaths, cancel, has_result, failures;
     int64_t created_us, run_at_us, started_us, ended_us;
 };
 
@@ -163,6 +164,9 @@ CASES_UNUSED static int seen_add(void *ctx, const tako_row *row)
     r->has_result = row->result != NULL;
     snprintf(r->result, sizeof r->result, "%s", row->result != NULL ? row->result : "");
     ck_assert_uint_eq(row->result != NULL ? strlen(row->result) : 0, row->result_len);
+    snprintf(r->key, sizeof r->key, "%s", row->key != NULL ? row->key : "-");
+    snprintf(r->parent, sizeof r->parent, "%s", row->parent != NULL ? row->parent : "-");
+    r->failures = row->failures;
     r->status = row->status;
     r->priority = row->priority;
     r->attempt = row->attempt;
@@ -179,6 +183,33 @@ CASES_UNUSED static void seen_clear(struct seen *seen)
 {
     free(seen->rows);
     memset(seen, 0, sizeof *seen);
+}
+
+CASES_UNUSED static void expect_ids(const struct seen *seen, const char *ids)
+{
+    char got[512] = "";
+    size_t i;
+
+    for (i = 0; i < seen->n; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", i > 0 ? " " : "",
+                 seen->rows[i].id);
+    ck_assert_str_eq(got, ids);
+}
+
+/* What get_blob lent: start from {NULL, 0}, free data. */
+struct bytes {
+    char *data;
+    size_t len;
+};
+
+CASES_UNUSED static int take_bytes(void *ctx, const void *data, size_t len)
+{
+    struct bytes *b = ctx;
+
+    b->data = realloc(b->data, len + 1);
+    memcpy(b->data, data, len);
+    b->len = len;
+    return 0;
 }
 
 /* One row in a transaction of its own. */
@@ -238,6 +269,19 @@ CASES_UNUSED static tako_finish an_end(const char *id, int attempt, const char *
         f.result_len = strlen(f.result);
     }
     return f;
+}
+
+CASES_UNUSED static tako_dead a_dead_letter(const char *error_type, int64_t created_us)
+{
+    tako_dead dead;
+
+    memset(&dead, 0, sizeof dead);
+    dead.size = sizeof dead;
+    dead.error_type = error_type;
+    dead.error_message = "it \"failed\"";
+    dead.summary = "{\"s\":1}";
+    dead.created_us = created_us;
+    return dead;
 }
 
 CASES_UNUSED static int finish_job(struct box *b, const tako_finish *f)

@@ -204,7 +204,7 @@ class Top:
 class Run:
     """A command inside a cage; its output is counted, and a little of it kept."""
 
-    KEEP = 4 << 20  # a record of tako is one long line
+    KEEP = 16 << 20  # a record of tako is one long line: an output may have 10 MiB
 
     def __init__(self, cage, command):
         self.kept, self.total = [b"", b""], 0

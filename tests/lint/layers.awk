@@ -18,14 +18,17 @@ function group(name, pattern, allowed)
 BEGIN {
     #     group       files                                          may include
     group("public",   "^tako\\.h$",                                  "")
-    group("contents", "^tako\\.c$",                                  "ground documents model engine handler sqlite native")
+    group("contents", "^tako\\.c$",                                  "ground documents yaml rules model config engine handler sqlite native")
     group("ground",   "^src/(base\\.h|(mem|str|error|log|os|sha256)\\.c)$", "public")
     group("exec",     "^src/exec\\.h$",                              "ground public")
-    group("json",     "^src/json\\.h$",                              "ground public")
-    group("documents", "^src/json\\.c$",                             "json ground public")
+    group("json",     "^src/(json|canon)\\.h$",                      "ground public")
+    group("documents", "^src/(json|canon)\\.c$",                     "json ground public")
+    group("yaml",     "^src/yaml\\.[ch]$",                            "ground public")
+    group("rules",    "^src/rules\\.[ch]$",                           "ground public")
     group("classify", "^src/classify\\.h$",                          "exec ground public")
     group("model",    "^src/(record\\.[ch]|record_json\\.c|classify\\.c)$", "classify exec json ground public")
-    group("engine",   "^src/(engine\\.[ch]|(job|pump|turn|worker|keeper|api)\\.c)$", "model classify exec json ground public")
+    group("config",   "^src/config(_[a-z]+)?\\.[ch]$",                "yaml rules ground public")
+    group("engine",   "^src/((engine|type|env)\\.[ch]|(job|pump|turn|ending|worker|keeper|api|lineage)\\.c)$", "model rules classify exec json ground public")
     group("handler",  "^backends/exec_handler",                      "exec json ground public")
     group("native",   "^backends/exec_native",                       "exec json ground public")
     group("sqlite",   "^backends/store_sqlite",                      "json ground public")
@@ -34,17 +37,19 @@ BEGIN {
     group("bench",    "^bench/",                                     "support public")
     group("support",  "^tests/support/",                             "public")
     group("machine",  "^tests/vm/",                                  "")
-    group("unit",     "^tests/unit/",                                "support model classify engine exec json ground public handler native sqlite")
+    group("unit",     "^tests/unit/",                                "support model config rules yaml classify engine exec json ground public handler native sqlite")
     # What a store must do is tested on the example of a store too; how the SQLite store does it,
     # from inside.
-    group("outer",    "^tests/contract/(check_store\\.c|store_cases\\.h)$", "support example public")
-    group("inside",   "^tests/contract/check_store_sqlite\\.c$",     "outer support sqlite ground public")
+    group("outer",    "^tests/contract/(check_store(_keep)?\\.c|store_(cases|kinds)\\.h)$", "support example public")
+    group("inside",   "^tests/contract/check_store_sqlite(_keep)?\\.c$", "outer support sqlite ground public")
+    group("faulty",   "^tests/fault/check_store_faults\\.c$",       "outer support public")
     # What job types ask of the sandbox is tried on the executor itself.
     group("executor", "^tests/hostile/(types\\.h|check_(types|reach)\\.c)$", "support exec ground public")
     group("api",      "^tests/(api|fault|hostile|contract|stress)/", "support public")
 
     # Third-party headers of src/ and backends/: the one file of each.
     home["cjson/cJSON.h"] = "src/json.c"
+    home["yaml.h"] = "src/yaml.c"
     home["sqlite3.h"] = "backends/store_sqlite.c"
     home["seccomp.h"] = "backends/exec_native_seccomp.c"
     # In server/ cJSON may have one file too; nothing else may have any.
@@ -113,7 +118,7 @@ function system_include(name)
         if (name in home) {
             if (home[name] != FILENAME)
                 complain("<" name "> belongs to " home[name] " alone")
-        } else if (name == "check.h" || name ~ /^(curl|libpq|yaml|microhttpd)/)
+        } else if (name == "check.h" || name ~ /^(curl|libpq|microhttpd)/)
             complain("<" name "> has no place here: give it one in tests/lint/layers.awk")
     } else if (FILENAME ~ /^tests\//) {
         if ((name in home) && !(name in tests_may))

@@ -22,6 +22,7 @@ HOME=$dir/home
 mkdir "$HOME"
 export HOME
 unset XDG_DATA_HOME TAKO_STORE
+for v in $(env | sed -n 's/^\(TAKO_VM_[A-Z_]*\)=.*/\1/p'); do unset "$v"; done
 umask 022
 passed=0
 failed=0
@@ -103,7 +104,7 @@ for a in version --version; do
     is "$a: 0" ended 0
     is "$a: the version" says '^tako [0-9][0-9]*\.[0-9][0-9]*\.[0-9]'
 done
-for c in run list show doctor version help; do
+for c in run list show doctor config validate version help; do
     t help $c
     is "help $c: 0" ended 0
     is "help $c: usage" says "^Usage: tako $c"
@@ -222,6 +223,147 @@ is "run: no HOME and no store" ended 125
 with HOME "$dir/garbage.db" run job.py
 is "run: HOME that is no directory" refused directory
 
+# ---- configuration -------------------------------------------------------------------------
+
+is_says() { is "$1" says "$2"; } # NAME PATTERN
+
+t config
+is "config without a file: 0" ended 0
+is_says "config without a file: says so" '^Config file: (using defaults)$'
+for a in Mode Server Paths 'Queue & Workers' Limits 'Container Limits' Docker Dependencies 'Job Types'; do
+    is "config has a section [$a]" grep -qxF "[$a]" out
+done
+is_says "config: a key with its value" '^  max_workers: 4$'
+is "config makes nothing" [ ! -e "$HOME/.tako_vm" ]
+cp out config.all
+t config --show-defaults
+is "config --show-defaults: the same" cmp -s out config.all
+t config --json
+is "config --json: all keys" json 'r["max_workers"] == 4 and r["container_limits"]["pids_limit"] == 100 and r["data_dir"] == r["data_dir_str"] == "'"$HOME"'/.tako_vm" and r["job_types"] == []'
+is_says "config --json: two blanks" '^  "max_workers": 4,$'
+t validate
+is "validate without a file: 1" ended 1
+is "validate without a file: two lines" [ "$(wc -l <out)" -eq 2 ]
+mkdir conf
+cat >conf/good.yaml <<'END'
+max_workers: 3
+max_timeout: 120
+data_dir: data
+dependency_proxy_url: http://user:hunter2@proxy:3128
+job_types:
+  - name: shell
+    command: [/bin/sh, /code/main.sh]
+    file_name: main.sh
+    environment: {GREETING: hello}
+    timeout: 5
+  - name: plain
+END
+printf 'max_workers: 0\nmax_worker: 3\njob_types: [{name: a, environment: {API_KEY: hunter2}}]\n' >conf/bad.yaml
+t validate conf/good.yaml
+is "validate: 0" ended 0
+is "validate: the summary" printed 'Validating: conf/good.yaml\nConfiguration is valid!\n\nSummary:\n  Mode: development\n  Workers: 3\n  Max timeout: 120s\n  Job types defined: 2\n    - shell\n    - plain\n'
+t -c conf/good.yaml validate
+is "-c FILE validate: the same" ended 0
+t validate conf/bad.yaml
+is "validate: 1" ended 1
+is "validate: all that is wrong" printed 'Validating: conf/bad.yaml\nValidation FAILED:\n  - conf/bad.yaml:1:14: max_workers: '"'0'"' must be a whole number from 1 to 64\n  - conf/bad.yaml:2:1: max_worker: unknown key; did you mean max_workers?\n  - Warning: conf/bad.yaml:3:46: job_types[0].environment.API_KEY: looks like a secret, which jobs can read, and so can who reads the definition of the type; put it into a file and name that in secret_files\n'
+t validate conf/gone.yaml
+is "validate: a file that is not there: 1" ended 1
+is_says "validate: a file that is not there" '^  - Config file not found: conf/gone.yaml$'
+t validate a b
+is "validate takes one file" usage_error
+for a in -c --config; do
+    t $a conf/gone.yaml config
+    is "$a of a file that is not there: 1" ended 1
+    is "$a of a file that is not there: says so" complains '^Error: Config file not found: conf/gone.yaml$'
+done
+t --config=conf/good.yaml config
+is_says "--config=FILE in front" '^Config file: conf/good.yaml$'
+is_says "config: no password" '^  dependency_proxy_url: http://user:\*\*\*@proxy:3128$'
+is_says "config: job types" '^  shell$'
+t config -c conf/good.yaml --json
+is "-c FILE behind" json 'r["max_workers"] == 3 and r["job_types"][0]["environment"] == {"GREETING": "hello"}'
+is "config --json: no password" [ "$(grep -c hunter2 out)" -eq 0 ]
+t -c conf/bad.yaml config
+is "config of a bad file: 1" ended 1
+is "config of a bad file: says why" complains '^Configuration error: conf/bad.yaml:2:1: max_worker: unknown key'
+is "config of a bad file: nothing on stdout" [ ! -s out ]
+is "config of a bad file: no secret" [ "$(grep -c hunter2 err)" -eq 0 ]
+t -c
+is "-c without a file" usage_error
+t -c '' config
+is "-c with an empty name" usage_error
+t -c conf/good.yaml
+is "-c and no command: help, 1" ended 1
+t -c conf/good.yaml version
+is "version takes no configuration" usage_error
+t -c conf/bad.yaml list
+is "list with a bad configuration: 1" ended 1
+is "list with a bad configuration: says why" complains '^tako: conf/bad.yaml:1:14: max_workers'
+job 'print(1)'
+t -c conf/bad.yaml run job.py
+is "run with a bad configuration: 125" ended 125
+is "run with a bad configuration: warns too" complains '^tako: warning: conf/bad.yaml:3:46: '
+t -c conf/good.yaml list
+is "list with a configuration: no jobs yet" printed 'No jobs.\n'
+is "list with a configuration: makes nothing" [ ! -e conf/data ]
+with TAKO_VM_MAX_WORKERS 3 config
+is "a variable that sets nothing is no error" ended 0
+with TAKO_VM_SECURITY_MODE lax config
+is "a wrong variable: 1" ended 1
+is "a wrong variable: says why" complains "^Configuration error: TAKO_VM_SECURITY_MODE: 'lax' must be strict or permissive$"
+with TAKO_VM_DATA_DIR elsewhere config
+is_says "a variable wins" "^  store: sqlite:$dir/elsewhere/tako.db\$"
+with TAKO_VM_CONFIG conf/good.yaml config
+is_says "TAKO_VM_CONFIG names a file" '^Config file: conf/good.yaml$'
+with TAKO_VM_CONFIG conf/gone.yaml list
+is "TAKO_VM_CONFIG of no file is passed over" printed 'No jobs.\n'
+
+# Every key is in the document, with its default, what is allowed, and its variable, and nothing else.
+cat >keys.py <<'END'
+import json, os, re, subprocess, sys
+tako, document = sys.argv[1:]
+env = {"HOME": os.environ["HOME"]}
+rows = {}
+for line in open(document):
+    m = re.match(r"\| `([a-z_.]+)` \| (.*?) \| (.*?) \| (.*) \|$", line)
+    if line.startswith("## Job types"):
+        break
+    if m:
+        rows[m.group(1)] = m.groups()[1:]
+config = json.loads(subprocess.check_output([tako, "config", "--json"], env=env))
+keys = {}
+for key, value in config.items():
+    if key == "container_limits":
+        keys.update(("container_limits." + k, v) for k, v in value.items())
+    elif key != "job_types" and not key.endswith("_str"):
+        keys[key] = value
+faults = ["%s: in the document only" % k for k in rows if k not in keys]
+for key, value in keys.items():
+    if key not in rows:
+        faults.append("%s: not in the document" % key)
+        continue
+    default, allowed, meaning = rows[key]
+    if default != "see there" and default != "`%s`" % json.dumps(value):
+        faults.append("%s: its default is %s" % (key, json.dumps(value)))
+    group, _, name = key.rpartition(".")
+    with open("key.yaml", "w") as f:
+        f.write("%s: {%s: {}}\n" % (group, name) if group else "%s: {}\n" % key)
+    said = subprocess.run([tako, "validate", "key.yaml"], env=env, capture_output=True, text=True).stdout
+    if "%s: must be %s\n" % (key, allowed) not in said:
+        faults.append("%s: allowed is %s" % (key, said))
+    variable = "TAKO_VM_" + key.upper().replace(".", "_")
+    warned = subprocess.run([tako, "run", "nowhere.py"], env=dict(env, **{variable: ""}), capture_output=True, text=True)
+    known = "is no variable" not in warned.stderr
+    if known != (variable in meaning):
+        faults.append("%s: the variable %s is %s" % (key, variable, "not documented" if known else "none"))
+print("\n".join(faults))
+sys.exit(1 if faults or len(rows) < 50 else 0)
+END
+rc=0
+python3 keys.py "$tako" "${docs%/*}/configuration.md" >out 2>err || rc=$?
+is "docs/configuration.md has every key as it is" ended 0
+
 # ---- doctor --------------------------------------------------------------------------------
 
 t doctor
@@ -236,7 +378,7 @@ t doctor --json
 is "doctor --json: the same exit code" ended $doctor
 is "doctor --json: keys" json 'set(r) == {"layers", "ready", "reason", "version", "source_id", "features", "kernel", "machine"}'
 is "doctor --json: layers" json 'r["layers"] and all(set(l) == {"name", "state", "required", "detail"} and l["state"] in ("on", "weaker", "off") for l in r["layers"])'
-is "doctor --json: features" json 'r["features"] == {"native": True, "sqlite": True}'
+is "doctor --json: features" json 'r["features"] == {"native": True, "sqlite": True, "yaml": True}'
 is "doctor --json: ready" json "r['ready'] == ($doctor == 0) and (r['reason'] is None) == r['ready']"
 t doctor --permissive
 is "doctor --permissive: 0 or 1" [ $rc -le 1 ]
@@ -258,6 +400,32 @@ if [ $doctor -eq 1 ]; then
     esac
     finish
 fi
+
+# ---- jobs of a configuration ---------------------------------------------------------------
+
+printf 'echo $GREETING $0\n' >main.sh
+t -c conf/good.yaml run main.sh --job-type shell
+is "a job type of the configuration runs" printed 'hello /code/main.sh\n'
+is "its record is in data_dir" [ -e conf/data/tako.db ]
+is "data_dir is the user's own" [ "$(stat -c %a conf/data)" = 700 ]
+t list -c conf/good.yaml
+is "list reads the same store" says ' shell '
+t list
+is "and no other does" printed 'No jobs.\n'
+t -c conf/good.yaml run main.sh --job-type shell --store sqlite:flag.db
+is "--store wins" [ -e flag.db ]
+env TAKO_STORE=sqlite:variable.db "$tako" -c conf/good.yaml run main.sh --job-type shell >out 2>err
+is "TAKO_STORE wins too" [ -e variable.db ]
+t -c conf/good.yaml run main.sh --timeout 121
+is "more than max_timeout is refused" refused timeout
+printf 'max_code_bytes: 1024\nlog_level: error\n' >conf/small.yaml
+printf '#%02000d\nprint(1)\n' 0 >big.py
+t -c conf/small.yaml run big.py
+is "more than max_code_bytes is refused" refused 1024
+cp conf/good.yaml tako_vm.yaml
+t run main.sh --job-type shell
+is "a configuration is found" printed 'hello /code/main.sh\n'
+rm -rf tako_vm.yaml data
 
 # ---- bad input -----------------------------------------------------------------------------
 

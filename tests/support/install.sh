@@ -58,7 +58,7 @@ is "a host builds by pkg-config, shared" sh -c '
 # Not by --static: it would ask for the static libraries of SQLite as well.
 is "a host builds with the static library" sh -c '
     gcc -o "$1/static" examples/minimal.c -I"$1/usr/include" "$1/usr/lib/libtako.a" \
-        -lsqlite3 -lcjson -lseccomp -lpthread' sh "$dir"
+        -lsqlite3 -lcjson -lseccomp -lyaml -lpthread' sh "$dir"
 for host in shared static; do
     is "the $host host runs a job" sh -c 'mkdir "$1/run-$2" && cd "$1/run-$2" &&
         out=$(LD_LIBRARY_PATH=$1/usr/lib "$1/$2" 2>&1); echo "$out"; [ "$out" = "succeeded: 2" ]' \

@@ -9,7 +9,7 @@
 mode=$1
 set=$2
 # One package a word, as Debian calls it.
-need="gcc libc6-dev binutils libsqlite3-dev libcjson-dev libseccomp-dev python3"
+need="gcc libc6-dev binutils libsqlite3-dev libcjson-dev libseccomp-dev libyaml-dev python3"
 case $set in
 build) ;;
 check) need="$need g++ clang clang-format check libsubunit-dev strace pkg-config shellcheck" ;;
@@ -34,6 +34,7 @@ probe() {
     libsqlite3-dev) has_header sqlite3.h ;;
     libcjson-dev) has_header cjson/cJSON.h ;;
     libseccomp-dev) has_header seccomp.h ;;
+    libyaml-dev) has_header yaml.h ;;
     python3) [ -x /usr/bin/python3 ] ;;
     check) has_header check.h ;;
     libsubunit-dev) : ;; # only how Debian builds Check asks for it

@@ -48,7 +48,7 @@ is() {
         sed 's/^/      /' "$dir/out" "$dir/calls"
     fi
 }
-build="gcc libc6-dev binutils libsqlite3-dev libcjson-dev libseccomp-dev python3"
+build="gcc libc6-dev binutils libsqlite3-dev libcjson-dev libseccomp-dev libyaml-dev python3"
 
 world "$build" 0 && debian
 run install build
@@ -56,7 +56,7 @@ is "all is there: silence" 0 '' ''
 run tell build
 is "all is there: silence when told to look" 0 '' ''
 
-world "gcc libc6-dev binutils libcjson-dev python3" 0 && debian
+world "gcc libc6-dev binutils libcjson-dev libyaml-dev python3" 0 && debian
 run tell build
 is "tell names them" 1 '^Missing packages: libsqlite3-dev libseccomp-dev$' ''
 is "tell says how" 1 'apt-get install .* libsqlite3-dev libseccomp-dev' ''

@@ -1,6 +1,7 @@
 /* check_classify.c - verdicts become statuses, tracebacks become error types, messages are
  * sanitised, output is capped. SPDX-License-Identifier: MIT */
 #include "../../src/classify.h"
+#include "../../src/engine.h"
 #include "../support/fault_alloc.h"
 
 #include <check.h>
@@ -185,6 +186,13 @@ static const struct {
     {TB "urllib.error.URLError: <urlopen error>\n", "network_error",
      "urllib.error.URLError: <urlopen error>"},
     {TB "TimeoutError: timed out\n", "network_timeout", "Network request timed out"},
+    {TB "shutil.SpecialFileError: s\n", "os_error", "shutil.SpecialFileError: s"},
+    {TB "ssl.SSLEOFError: EOF (_ssl.c:1)\n", "network_error", "ssl.SSLEOFError: EOF (_ssl.c:1)"},
+    {TB "ssl.SSLZeroReturnError: z\n", "network_error", "ssl.SSLZeroReturnError: z"},
+    {TB "requests.exceptions.ReadTimeout: r\n", "network_timeout", "Network request timed out"},
+    {TB "httpx.ConnectTimeout: c\n", "network_timeout", "Network request timed out"},
+    {TB "socket.timeout: timed out\n", "network_timeout", "Network request timed out"},
+    {"timeout: 5\n", "runtime_error", "timeout: 5"},
     {TB "MemoryError\n", "oom", "Cannot allocate memory"},
     {TB "numpy.core._exceptions._ArrayMemoryError: Unable\n", "oom", "Cannot allocate memory"},
     {TB "RuntimeError: r\n", "runtime_error", "RuntimeError: r"},
@@ -218,6 +226,24 @@ static const struct {
     {"Exception in thread Thread-1 (f):\n" TB "TypeError: t\n" TB "IndexError: main\n",
      "index_error", "IndexError: main"},
     {"Exception in thread Thread-1 (f):\n" TB "TypeError: t\n", "type_error", "TypeError: t"},
+    {TB "KeyError: 'k'\nError in atexit._run_exitfuncs:\n" TB "TypeError: late\n", "key_error",
+     "KeyError: 'k'"},
+    {TB "KeyError: 'k'\nTask exception was never retrieved\nfuture: <Task>\n" TB
+        "TypeError: late\n",
+     "key_error", "KeyError: 'k'"},
+    {TB "KeyError: 'k'\nFuture exception was never retrieved\n" TB "TypeError: late\n", "key_error",
+     "KeyError: 'k'"},
+    {TB "KeyError: 'k'\nProcess Pool-1:\n" TB "TypeError: late\n", "key_error", "KeyError: 'k'"},
+    {TB "KeyError: 'k'\nProcess this\n" TB "TypeError: late\n", "type_error", "TypeError: late"},
+    {TB "KeyError: 'k'\n--- Logging error ---\n" TB
+        "TypeError: late\nCall stack:\n  File \"/code/main.py\", line 1, in <module>\n"
+        "    log()\nMessage: 'm'\nArguments: ()\n",
+     "key_error", "KeyError: 'k'"},
+    /* a stack without a header and without a compiler's error is no ending */
+    {"Stack:\n  File \"/code/main.py\", line 1\n    x\nMessage: m\nMemoryError: said\n",
+     "runtime_error", "MemoryError: said"},
+    {"  File \"/code/main.py\", line 1\nfatal\nIndentationError: x\nValueError: y\n", "value_error",
+     "ValueError: y"},
     /* groups: the group itself */
     {"  + Exception Group Traceback (most recent call last):\n"
      "  |   File \"/code/main.py\", line 1, in <module>\n  |     raise g\n"
@@ -417,10 +443,16 @@ static const struct {
     {"192.169.1.2 8.8.8.8", "192.169.1.2 8.8.8.8"},
     {HEX64, "<container-id>"},
     {"x " HEX64 "0", "x " HEX64 "0"},
+    {"sha256:" HEX64 ",", "sha256:<container-id>,"},
+    {"/" HEX64 "/", "/<container-id>/"},
     {"container 0123456789ab!", "container <container-id>!"},
     {"123456789012", "123456789012"},
     {"0123456789abc", "0123456789abc"},
     {"0123456789AB", "0123456789AB"},
+    {"da39a3ee5e6b4b0d3255bfef95601890afd80709", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+    {"d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e"},
+    {"1.234567890123e12 0x0123456789ab", "1.234567890123e12 0x<container-id>"},
+    {"{550e8400-e29b-41d4-a716-446655440000}", "{550e8400-e29b-41d4-a716-446655440000}"},
     {"550e8400-e29b-41d4-a716-44665544000a", "550e8400-e29b-41d4-a716-44665544000a"},
     {"a\nb\tc\x1b[31md\x7f", "a b c [31md "},
     {"\xC2\x9B"
@@ -455,6 +487,24 @@ START_TEST(the_sanitiser_keeps_to_its_room)
     out[0] = '#';
     tako__sanitize("x", 1, out, 0);
     ck_assert_int_eq(out[0], '#');
+}
+END_TEST
+
+START_TEST(the_result_of_a_job_that_never_ran_is_sanitised_too)
+{
+    struct fault_alloc f;
+    tako_host host;
+    tako_options opts = TAKO_OPTIONS_INIT;
+    struct tako__buf out;
+
+    fault_alloc_init(&f);
+    opts.alloc = fault_alloc_use(&f);
+    tako__host_init(&host, &opts);
+    tako__buf_init(&out, &host);
+    tako__result_unrun(&out, TAKO_VERDICT_SETUP, "internal_error", "open /home/alice/x: no");
+    ck_assert_msg(strstr(out.data, "\"open /home/***/x: no\"") != NULL, "%s", out.data);
+    tako__buf_free(&out);
+    ck_assert_int_eq(f.live_blocks, 0);
 }
 END_TEST
 
@@ -620,6 +670,44 @@ START_TEST(a_traceback_behind_a_flood_is_still_read)
 }
 END_TEST
 
+START_TEST(a_message_longer_than_the_tail_keeps_its_class)
+{
+    static const char tb[] = TB "ValueError: ", *const pieces[] = {"x", "a line\n"};
+    struct tako__outcome facts = TAKO__OUTCOME_INIT;
+    struct fault_alloc f;
+    tako_host host = classify_host(&f);
+    struct tako__capture c;
+    struct tako__class class;
+    const char *text;
+    size_t i, len;
+
+    facts.verdict = TAKO_VERDICT_EXIT;
+    facts.exit_code = 1;
+    for (i = 0; i < 2 * TAKO__LEN(pieces); i++) {
+        tako__capture_init(&c, &host, 1000);
+        tako__capture_add(&c, tb, sizeof tb - 1);
+        classify_fill(&c, pieces[i / 2], 20000, 777);
+        if (i % 2)
+            ck_assert(tako__capture_end(&c));
+        text = tako__capture_tail(&c, &len);
+        tako__classify(&class, &facts, 1, text, len);
+        ck_assert_str_eq(class.type, "value_error");
+        ck_assert(strncmp(class.message, "ValueError: ", 12) == 0);
+        tako__buf_free(&c.kept);
+    }
+    /* but a traceback in the tail is the later one */
+    tako__capture_init(&c, &host, 1000);
+    tako__capture_add(&c, tb, sizeof tb - 1);
+    classify_fill(&c, "x", 20000, 777);
+    tako__capture_add(&c, "\n" TB "KeyError: 1\n", sizeof "\n" TB "KeyError: 1\n" - 1);
+    text = tako__capture_tail(&c, &len);
+    tako__classify(&class, &facts, 1, text, len);
+    ck_assert_str_eq(class.type, "key_error");
+    tako__buf_free(&c.kept);
+    ck_assert_int_eq(f.live_blocks, 0);
+}
+END_TEST
+
 START_TEST(a_capture_without_memory_says_so)
 {
     struct fault_alloc f;
@@ -661,6 +749,7 @@ Suite *suite_classify(void)
     tc = tcase_create("sanitiser");
     tcase_add_loop_test(tc, private_details_are_masked, 0, (int)TAKO__LEN(classify_clean));
     tcase_add_test(tc, the_sanitiser_keeps_to_its_room);
+    tcase_add_test(tc, the_result_of_a_job_that_never_ran_is_sanitised_too);
     suite_add_tcase(s, tc);
     tc = tcase_create("cap");
     tcase_set_timeout(tc, 60);
@@ -669,6 +758,7 @@ Suite *suite_classify(void)
     tcase_add_test(tc, a_cap_smaller_than_the_notice_keeps_only_the_notice);
     tcase_add_test(tc, a_flood_costs_constant_memory);
     tcase_add_test(tc, a_traceback_behind_a_flood_is_still_read);
+    tcase_add_test(tc, a_message_longer_than_the_tail_keeps_its_class);
     tcase_add_test(tc, a_capture_without_memory_says_so);
     suite_add_tcase(s, tc);
     return s;

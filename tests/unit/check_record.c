@@ -84,13 +84,40 @@ END_TEST
 
 static void record_print_full(struct tako__buf *spec_text, struct tako__buf *result_text)
 {
-    static const tako_artifact files[] = {{"in put.csv", 12, HASH_C, NULL}};
-    static const tako_artifact artifacts[] = {{"result.json", 7, HASH_C, NULL},
-                                              {"pl\xC3\xB6t.png", 0, HASH_A, NULL}};
-    static const tako_artifact rejected[] = {{"a\nb\xFF", 5, NULL, "the name is odd"}};
+    static const tako_artifact files[] = {{"in put.csv", 12, HASH_C, NULL, NULL}};
+    static const tako_artifact artifacts[] = {{"result.json", 7, HASH_C, NULL, NULL},
+                                              {"pl\xC3\xB6t.png", 0, HASH_A, NULL, NULL}};
+    static const tako_artifact rejected[] = {{"a\nb\xFF", 5, NULL, "the name is odd", NULL}};
+    static const char *const requirements[] = {"numpy>=1.20", "pandas"};
     struct tako__spec spec = {
-        HASH_A, HASH_B, "{\"a\": \"\\u00e4\"}", 15, files, 1, 1500, 536870912, "cid-1", "127.0.0.1",
-        900,    70000};
+        .code_hash = HASH_A,
+        .input_hash = HASH_B,
+        .input = "{\"a\": \"\\u00e4\"}",
+        .input_len = 15,
+        .files = files,
+        .n_files = 1,
+        .timeout_ms = 1500,
+        .memory_bytes = 536870912,
+        .correlation_id = "cid-1",
+        .client_ip = "127.0.0.1",
+        .cpu_timeout_ms = 900,
+        .output_kill_bytes = 70000,
+        .input_canon = HASH_C,
+        .code_bytes = 8,
+        .input_bytes = 15,
+        .digest = HASH_A,
+        .fingerprint = HASH_B,
+        .max_attempts = 3,
+        .retry_on = "killed,oom",
+        .retry_delay_ms = 2000,
+        .startup_timeout_ms = 60000,
+        .cpu_percent = 200,
+        .network = true,
+        .requirements = requirements,
+        .n_requirements = 2,
+        .relationship = "fork",
+        .retries = 1,
+    };
     struct tako__result result = TAKO__RESULT_INIT;
 
     result.verdict = TAKO_VERDICT_EXIT;
@@ -115,6 +142,7 @@ static void record_print_full(struct tako__buf *spec_text, struct tako__buf *res
     result.pids_hits = 1;
     result.throttled_us = 4000;
     result.survivors = 3;
+    result.install_us = 2500;
     result.runtime = "native";
     result.isolation = "{\"seccomp\":\"on\"}";
     result.artifacts = artifacts;
@@ -125,8 +153,24 @@ static void record_print_full(struct tako__buf *spec_text, struct tako__buf *res
     tako__result_print(result_text, &result);
 }
 
+/* What must be named when the row is removed: as often as it is mentioned. */
+static void record_expect_refs(const tako_host *host, const tako_record *rec)
+{
+    static const char *const expect[] = {HASH_A, HASH_C, HASH_A, HASH_B, HASH_C, HASH_C, HASH_A};
+    const char **refs = NULL;
+    tako_error err;
+    size_t i, n = 0;
+
+    ck_assert_int_eq(tako__record_refs(rec, &refs, &n, &err), TAKO_OK);
+    ck_assert_uint_eq(n, TAKO__LEN(expect));
+    for (i = 0; i < n; i++)
+        ck_assert_str_eq(refs[i], expect[i]);
+    tako__free(host, refs);
+}
+
 START_TEST(everything_printed_is_read_back)
 {
+    const struct tako__spec *asked;
     struct fault_alloc f;
     tako_host host = record_host(&f);
     struct tako__buf spec, result;
@@ -145,6 +189,9 @@ START_TEST(everything_printed_is_read_back)
     row.attempt = 2;
     row.deaths = 1;
     row.node = "node-1";
+    row.failures = 2;
+    row.key = "key-12345";
+    row.parent = "parent-1";
     row.started_us = INT64_C(1773748800200000);
     row.ended_us = INT64_C(1773748800900999);
     ck_assert_int_eq(tako__record_make(&rec, &host, &row, &err), TAKO_OK);
@@ -185,22 +232,44 @@ START_TEST(everything_printed_is_read_back)
     ck_assert_str_eq(tako_record_correlation_id(rec), "cid-1");
     ck_assert_str_eq(tako_record_client_ip(rec), "127.0.0.1");
     ck_assert_str_eq(tako_record_code_hash(rec), HASH_A);
-    ck_assert_str_eq(tako_record_input_hash(rec), HASH_B);
-    ck_assert_str_eq(tako__record_input(rec, &len), "{\"a\": \"\\u00e4\"}"); /* byte for byte */
-    ck_assert_uint_eq(len, 15);
+    ck_assert_str_eq(tako_record_input_hash(rec), HASH_C);
+    ck_assert_str_eq(tako_record_version(rec), "default@sha256:aaaaaaaaaaaa");
+    ck_assert_str_eq(tako_record_idempotency_key(rec), "key-12345");
+    ck_assert_str_eq(tako_record_parent(rec), "parent-1");
+    ck_assert_str_eq(tako_record_relationship(rec), "fork");
+    ck_assert_int_eq(tako_record_failures(rec), 2);
+    ck_assert_int_eq(tako_record_max_attempts(rec), 3);
+    ck_assert_int_eq(tako_record_install_us(rec), 2500);
+    asked = tako__record_spec(rec);
+    ck_assert_str_eq(asked->input_hash, HASH_B);
+    ck_assert_str_eq(asked->input, "{\"a\": \"\\u00e4\"}"); /* byte for byte */
+    ck_assert_uint_eq(asked->input_len, 15);
+    ck_assert_int_eq(asked->code_bytes, 8);
+    ck_assert_int_eq(asked->input_bytes, 15);
+    ck_assert_str_eq(asked->fingerprint, HASH_B);
+    ck_assert_str_eq(asked->retry_on, "killed,oom");
+    ck_assert_int_eq(asked->retry_delay_ms, 2000);
+    ck_assert_int_eq(asked->startup_timeout_ms, 60000);
+    ck_assert_int_eq(asked->cpu_percent, 200);
+    ck_assert(asked->network);
+    ck_assert_uint_eq(asked->n_requirements, 2);
+    ck_assert_str_eq(asked->requirements[0], "numpy>=1.20");
+    ck_assert_str_eq(asked->requirements[1], "pandas");
+    ck_assert_int_eq(asked->retries, 1);
+    record_expect_refs(&host, rec);
     ck_assert_str_eq(tako__record_stdout_hash(rec), HASH_A);
     ck_assert_str_eq(tako__record_stderr_hash(rec), HASH_B);
     ck_assert_str_eq(tako__record_output_hash(rec), HASH_C);
-    ck_assert_int_eq(tako__record_timeout_ms(rec), 1500);
-    ck_assert_int_eq(tako__record_memory_bytes(rec), 536870912);
+    ck_assert_int_eq(tako_record_timeout_ms(rec), 1500);
+    ck_assert_int_eq(tako_record_memory_bytes(rec), 536870912);
     ck_assert_int_eq(tako__record_setup_us(rec), 3456);
     ck_assert_int_eq(tako_record_oom_kills(rec), 2);
     ck_assert_int_eq(tako_record_pids_peak(rec), 7);
     ck_assert_int_eq(tako_record_pids_hits(rec), 1);
     ck_assert_int_eq(tako_record_throttled_us(rec), 4000);
     ck_assert_int_eq(tako_record_survivors(rec), 3);
-    ck_assert_int_eq(tako__record_cpu_timeout_ms(rec), 900);
-    ck_assert_int_eq(tako__record_output_kill_bytes(rec), 70000);
+    ck_assert_int_eq(asked->cpu_timeout_ms, 900);
+    ck_assert_int_eq(asked->output_kill_bytes, 70000);
     ck_assert_uint_eq(tako_record_artifact_count(rec, TAKO_ARTIFACTS), 2);
     ck_assert_uint_eq(tako_record_artifact_count(rec, TAKO_INPUT_FILES), 1);
     ck_assert_uint_eq(tako_record_artifact_count(rec, TAKO_REJECTED), 1);
@@ -210,6 +279,7 @@ START_TEST(everything_printed_is_read_back)
     a = tako_record_artifact(rec, TAKO_ARTIFACTS, 1);
     ck_assert_str_eq(a->name, "pl\xC3\xB6t.png");
     ck_assert_str_eq(a->sha256, HASH_A);
+    ck_assert_str_eq(a->content_type, "image/png");
     ck_assert_ptr_null(a->reason);
     a = tako_record_artifact(rec, TAKO_REJECTED, 0);
     ck_assert_str_eq(a->name, "a\nb\xEF\xBF\xBD");
@@ -229,7 +299,12 @@ START_TEST(what_is_not_there_is_not_written)
 {
     struct fault_alloc f;
     tako_host host = record_host(&f);
-    struct tako__spec spec = {NULL, HASH_B, NULL, 0, NULL, 0, 30000, 0, NULL, NULL, 0, 0};
+    struct tako__spec spec = {.input_hash = HASH_B,
+                              .timeout_ms = 30000,
+                              .max_attempts = 1,
+                              .retry_delay_ms = 1000,
+                              .startup_timeout_ms = 120000,
+                              .cpu_percent = 100};
     struct tako__result result = TAKO__RESULT_INIT;
     struct tako__buf b;
 
@@ -485,7 +560,8 @@ START_TEST(a_queued_job_prints_all_keys_with_null)
                   "\"resource_usage\":null,\"code_hash\":null,\"input_hash\":null,"
                   "\"parent_execution_id\":null,\"relationship\":null,\"stdout_truncated\":false,"
                   "\"stderr_truncated\":false,\"idempotency_key\":null,\"correlation_id\":null,"
-                  "\"verdict\":\"none\",\"signal\":null,\"attempt\":0,\"deaths\":0,\"node\":null,"
+                  "\"verdict\":\"none\",\"signal\":null,\"attempt\":0,\"max_attempts\":1,"
+                  "\"failures\":0,\"deaths\":0,\"node\":null,"
                   "\"priority\":0,\"run_at\":\"2026-03-17T12:00:00.123456+00:00\","
                   "\"isolation\":null,\"oom_kills\":0,\"pids_peak\":null,\"pids_hits\":null,"
                   "\"throttled_us\":null,\"survivors\":null,\"stdout_bytes\":0,\"stderr_bytes\":0,"
@@ -508,32 +584,39 @@ START_TEST(a_failed_job_prints_everything)
     row.status = TAKO_FAILED;
     row.attempt = 1;
     row.node = "n1";
+    row.key = "key-12345";
+    row.parent = "p1";
     row.started_us = INT64_C(1773748800200000);
     row.ended_us = INT64_C(1773748801000000);
     record_expect(
         &host, &row, true, true,
         "{\"execution_id\":\"" ID "\",\"status\":\"failed\",\"job_type\":\"default\","
-        "\"job_version\":\"default@latest\",\"created_at\":\"2026-03-17T12:00:00.123456+00:00\","
+        "\"job_version\":\"default@sha256:aaaaaaaaaaaa\",\"created_at\":\"2026-03-17T12:00:00.123456+00:00\","
         "\"started_at\":\"2026-03-17T12:00:00.200000+00:00\","
         "\"ended_at\":\"2026-03-17T12:00:01+00:00\",\"duration_ms\":800,\"exit_code\":1,"
         "\"stdout\":\"a\\u0000\xEF\xBF\xBD\\n\",\"stderr\":\"err\","
         "\"output\":{ \"x\":\n 1.0 },"
         "\"error\":{\"type\":\"division_error\",\"message\":\"Division by \\\"zero\\\"\","
         "\"phase\":\"execution\"},"
-        "\"timing\":{\"startup_ms\":3,\"dep_install_ms\":0,\"execution_ms\":41,\"total_ms\":44,"
+        "\"timing\":{\"startup_ms\":5,\"dep_install_ms\":2,\"execution_ms\":41,\"total_ms\":46,"
         "\"phase_at_exit\":\"execution\"},\"runtime\":\"native\","
-        "\"job_ref\":\"default@latest\","
+        "\"job_ref\":\"default@sha256:aaaaaaaaaaaa\","
         "\"artifacts\":[{\"name\":\"result.json\",\"size_bytes\":7,\"sha256\":\"" HASH_C
-        "\",\"content_type\":null},"
+        "\",\"content_type\":\"application/json\"},"
         "{\"name\":\"pl\xC3\xB6t.png\",\"size_bytes\":0,\"sha256\":\"" HASH_A
-        "\",\"content_type\":null}],"
-        "\"input_artifacts\":[{\"name\":\"in put.csv\",\"size_bytes\":12,\"sha256\":\"" HASH_C
-        "\",\"content_type\":null}],"
+        "\",\"content_type\":\"image/png\"}],"
+        "\"input_artifacts\":[{\"name\":\"_code.py\",\"size_bytes\":8,\"sha256\":\"" HASH_A
+        "\",\"content_type\":\"text/x-python\"},"
+        "{\"name\":\"_input.json\",\"size_bytes\":15,\"sha256\":\"" HASH_B
+        "\",\"content_type\":\"application/json\"},"
+        "{\"name\":\"in put.csv\",\"size_bytes\":12,\"sha256\":\"" HASH_C
+        "\",\"content_type\":\"text/csv\"}],"
         "\"resource_usage\":{\"max_rss_mb\":9.5,\"cpu_time_ms\":39,\"wall_time_ms\":41},"
-        "\"code_hash\":\"" HASH_A "\",\"input_hash\":\"" HASH_B "\","
-        "\"parent_execution_id\":null,\"relationship\":null,\"stdout_truncated\":true,"
-        "\"stderr_truncated\":false,\"idempotency_key\":null,\"correlation_id\":\"cid-1\","
-        "\"verdict\":\"exit\",\"signal\":null,\"attempt\":1,\"deaths\":0,\"node\":\"n1\","
+        "\"code_hash\":\"" HASH_A "\",\"input_hash\":\"" HASH_C "\","
+        "\"parent_execution_id\":\"p1\",\"relationship\":\"fork\",\"stdout_truncated\":true,"
+        "\"stderr_truncated\":false,\"idempotency_key\":\"key-12345\",\"correlation_id\":\"cid-1\","
+        "\"verdict\":\"exit\",\"signal\":null,\"attempt\":1,\"max_attempts\":3,\"failures\":0,"
+        "\"deaths\":0,\"node\":\"n1\","
         "\"priority\":0,\"run_at\":\"2026-03-17T12:00:00.123456+00:00\","
         "\"isolation\":{\"seccomp\":\"on\"},\"oom_kills\":2,\"pids_peak\":7,\"pids_hits\":1,"
         "\"throttled_us\":4000,\"survivors\":3,\"stdout_bytes\":9007199254740991,"

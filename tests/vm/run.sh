@@ -34,7 +34,7 @@ if [ -z "${KERNEL:-}" ]; then
     KERNEL=$(echo "$dir"/kernel/boot/vmlinuz-*)
 fi
 ${CC:-cc} -I"$top" -o "$dir/named" "$here/named.c" "$build/libtako.a" \
-    -lsqlite3 -lcjson -lseccomp -lpthread || exit 2
+    -lsqlite3 -lcjson -lseccomp -lyaml -lpthread || exit 2
 /usr/bin/python3 "$here/image.py" "$dir/image" "$build/tako" "$dir/named" "$build/check/runner" || exit 2
 
 accel="-machine q35,accel=tcg -cpu max"
