@@ -383,7 +383,7 @@ typedef struct tako_job {
     size_t input_len;       /* 0 = strlen(input) */
     const tako_file *files; /* input files, or NULL */
     size_t n_files;
-    int64_t timeout_ms;   /* wall time of the run, 1 to limits.max_timeout_ms; 0 = that of its type. A
+    int64_t timeout_ms; /* wall time of the run, 1 to limits.max_timeout_ms; 0 = that of its type. A
                                handler is asked to stop then (tako_call_cancelled), it cannot be
                                killed */
     int64_t memory_bytes; /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = that of its type. Without effect

@@ -82,13 +82,13 @@ struct tako__op {
     const tako_row *rows; /* submit */
     const tako_blob *blobs;
     size_t n_rows, n_blobs;
-    const size_t *n_blobs_of; /* each row's part of blobs */
-    int *results;             /* room for n_rows */
+    const size_t *n_blobs_of;              /* each row's part of blobs */
+    int *results;                          /* room for n_rows */
     struct tako__version *const *versions; /* of the rows; NULL for handlers */
-    const char *const *fingerprints; /* of the rows with a key */
-    tako_id *found;                  /* out, room for n_rows: the job that has the key already */
-    bool keyed;                      /* some row has a key */
-    int64_t drop_dead;               /* the dead letter that goes with it, or 0 */
+    const char *const *fingerprints;       /* of the rows with a key */
+    tako_id *found;    /* out, room for n_rows: the job that has the key already */
+    bool keyed;        /* some row has a key */
+    int64_t drop_dead; /* the dead letter that goes with it, or 0 */
     const tako_version_info *version;
     tako_cancel_item cancel;
     const char *type; /* of the job to cancel, for the event */
@@ -130,7 +130,7 @@ struct tako {
     char *rootfs, *interpreter, *cgroup, *data_dir, *index_url, *proxy_url, *wheel_dir;
     const struct tako__exec_ops *native; /* NULL when left out */
     void *native_self; /* made by tako_start or tako_isolation, under the pump role */
-    void *handlers; /* of tako__exec_handler() */
+    void *handlers;    /* of tako__exec_handler() */
 
     pthread_mutex_t lock;
     pthread_cond_t work; /* workers: something is ready, or they shall leave */
@@ -202,8 +202,7 @@ struct tako {
 #define TAKO__IN_EVENT 2u
 #define TAKO__AFTER_STOP 4u
 #define TAKO__BEFORE_START 8u
-#define TAKO__ANYWHERE \
-    (TAKO__IN_HANDLER | TAKO__IN_EVENT | TAKO__AFTER_STOP | TAKO__BEFORE_START)
+#define TAKO__ANYWHERE (TAKO__IN_HANDLER | TAKO__IN_EVENT | TAKO__AFTER_STOP | TAKO__BEFORE_START)
 /* Every function of tako.h begins here: TAKO_OK, or EINVAL (t is NULL) or ESTATE with a message
  * that names the call and what to do. */
 TAKO_PRIVATE int tako__enter(tako *t, const char *call, unsigned allowed, tako_error *err);
@@ -220,9 +219,8 @@ TAKO_PRIVATE struct tako__type *tako__type_make(tako *t, const char *name,
                                                 struct tako__version *version);
 TAKO_PRIVATE void tako__type_link_locked(tako *t, struct tako__type *type);
 /* What runs jobs of a type, and its state. */
-TAKO_PRIVATE const struct tako__exec_ops *tako__type_exec(const tako *t,
-                                                          const struct tako__type *type,
-                                                          void **self);
+TAKO_PRIVATE const struct tako__exec_ops *
+tako__type_exec(const tako *t, const struct tako__type *type, void **self);
 
 /* Futexes (turn.c): tako__word_wait returns when *word is not `seen`, after timeout_us (-1 =
  * never), or for no reason. */
@@ -244,8 +242,8 @@ struct tako__prepared {
     const char **fingerprints;
     tako_id *found;
     size_t *n_blobs_of; /* each row's part of blobs */
-    bool sandboxed; /* at least one needs the sandbox */
-    bool keyed;     /* at least one has an idempotency key */
+    bool sandboxed;     /* at least one needs the sandbox */
+    bool keyed;         /* at least one has an idempotency key */
 };
 /* What a job is a copy of. */
 struct tako__parent {

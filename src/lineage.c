@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINEAGE_PIECE 1048576 /* bytes that are lent at once: a store may have to count from the start */
+#define LINEAGE_PIECE \
+    1048576 /* bytes that are lent at once: a store may have to count from the start */
 #define LINEAGE_LIST_MAX 1000
 #define LINEAGE_LIST_DEFAULT 100
 
@@ -35,8 +36,7 @@ static int lineage_child(tako *t, const char *call, const char *id, const char *
     rc = tako__row(t, id, &parent.rec, err);
     if (rc != TAKO_OK)
         return rc;
-    if (strcmp(relationship, "rerun") == 0 &&
-        !tako_status_terminal(tako_record_status(parent.rec)))
+    if (strcmp(relationship, "rerun") == 0 && !tako_status_terminal(tako_record_status(parent.rec)))
         rc = tako__fail(err, TAKO_ESTATE,
                         "%s: job %s is %s; only a job that has ended can be run again", call, id,
                         tako_status_name(tako_record_status(parent.rec)));
@@ -192,7 +192,8 @@ static int lineage_lend(tako *t, const char *sha256, int64_t offset, int64_t len
         if (rc == TAKO_ENOMEM)
             rc = tako__nomem(err);
         else if (rc == TAKO_ENOTFOUND)
-            rc = tako__fail(err, TAKO_ENOTFOUND, "tako_read_file: the content was removed meanwhile");
+            rc = tako__fail(err, TAKO_ENOTFOUND,
+                            "tako_read_file: the content was removed meanwhile");
         else if (rc == TAKO_OK && piece.len == 0)
             rc = tako__fail(err, TAKO_ESTORE, "the store is damaged: content %s is too short",
                             sha256);

@@ -683,8 +683,7 @@ int tako__record_refs(const tako_record *rec, const char ***refs, size_t *count,
     const char **list;
     size_t i, n = 0;
 
-    list = tako__array(&rec->host,
-                       5 + rec->counts[TAKO_INPUT_FILES] + rec->counts[TAKO_ARTIFACTS],
+    list = tako__array(&rec->host, 5 + rec->counts[TAKO_INPUT_FILES] + rec->counts[TAKO_ARTIFACTS],
                        sizeof *list);
     if (!list)
         return tako__nomem(err);

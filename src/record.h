@@ -24,12 +24,12 @@ struct tako__spec {
     const char *correlation_id;
     const char *client_ip;
     int64_t cpu_timeout_ms, output_kill_bytes; /* 0 = none */
-    const char *input_canon;          /* 64 hex: of the input's canonical JSON */
-    int64_t code_bytes, input_bytes;  /* their sizes */
-    const char *digest;               /* of the job type's version; NULL for handlers */
-    const char *fingerprint;          /* 64 hex, when there is an idempotency key */
-    int max_attempts;                 /* 1-100 */
-    const char *retry_on;             /* error types separated by commas; NULL = the usual ones */
+    const char *input_canon;                   /* 64 hex: of the input's canonical JSON */
+    int64_t code_bytes, input_bytes;           /* their sizes */
+    const char *digest;                        /* of the job type's version; NULL for handlers */
+    const char *fingerprint;                   /* 64 hex, when there is an idempotency key */
+    int max_attempts;                          /* 1-100 */
+    const char *retry_on; /* error types separated by commas; NULL = the usual ones */
     int64_t retry_delay_ms, startup_timeout_ms;
     int cpu_percent;
     bool network;

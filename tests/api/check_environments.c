@@ -38,7 +38,8 @@ static void env_wheel(const struct env_bench *b, const char *name, const char *b
         "info = name + '-1.0.dist-info/'\n"
         "with zipfile.ZipFile('%s/%s-1.0-py3-none-any.whl' % (where, name), 'w') as z:\n"
         "    z.writestr(name + '.py', body)\n"
-        "    z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: %s\\nVersion: 1.0\\n' % name)\n"
+        "    z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: %s\\nVersion: 1.0\\n' % "
+        "name)\n"
         "    z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\n'\n"
         "               'Root-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
         "    z.writestr(info + 'RECORD', '')\n";
@@ -139,13 +140,14 @@ START_TEST(a_wheel_is_installed_once_and_seen_by_jobs_without_network)
         OK(tako_define_type(b.t, &type, &err));
     }
     job.type = "greeter";
-    rec = sandbox_run_job(b.t,
-                          "import tk_hello, socket, os\nprint(tk_hello.hello(), tk_hello.__file__)\n"
-                          "try: open('/packages/x', 'w')\n"
-                          "except OSError as e: print('read-only', e.errno in (13, 30))\n"
-                          "try: socket.create_connection(('192.0.2.1', 9), 1)\n"
-                          "except OSError as e: print('no network')\n",
-                          &job);
+    rec = sandbox_run_job(
+        b.t,
+        "import tk_hello, socket, os\nprint(tk_hello.hello(), tk_hello.__file__)\n"
+        "try: open('/packages/x', 'w')\n"
+        "except OSError as e: print('read-only', e.errno in (13, 30))\n"
+        "try: socket.create_connection(('192.0.2.1', 9), 1)\n"
+        "except OSError as e: print('no network')\n",
+        &job);
     ck_assert_msg(tako_record_status(rec) == TAKO_SUCCEEDED, "%s\n%s",
                   tako_record_error_message(rec), tako_record_stderr(rec, NULL));
     ck_assert_str_eq(tako_record_stdout(rec, NULL),
@@ -167,7 +169,8 @@ START_TEST(a_wheel_is_installed_once_and_seen_by_jobs_without_network)
     tako_record_free(rec);
     ck_assert_int_eq(b.made, 1);
     /* and who asks for nothing sees nothing of it */
-    rec = sandbox_run(b.t, "import os\nprint(os.path.exists('/packages'), os.environ.get('PYTHONPATH'))");
+    rec = sandbox_run(
+        b.t, "import os\nprint(os.path.exists('/packages'), os.environ.get('PYTHONPATH'))");
     ck_assert_str_eq(tako_record_stdout(rec, NULL), "False None\n");
     ck_assert_int_eq(tako_record_install_us(rec), -1);
     tako_record_free(rec);

@@ -85,7 +85,13 @@ static const char *const types_command[] = {"sh", NULL};
 static const char *const types_sh[] = {"/bin/sh", NULL};
 static const char *const types_none[] = {NULL};
 
-#define TYPES_BAD(words, ...) {words, {.size = sizeof(tako_job_type), __VA_ARGS__}}
+#define TYPES_BAD(words, ...)                          \
+    {                                                  \
+        words,                                         \
+        {                                              \
+            .size = sizeof(tako_job_type), __VA_ARGS__ \
+        }                                              \
+    }
 
 static const struct {
     const char *words;
@@ -99,8 +105,8 @@ static const struct {
     TYPES_BAD("requirements: NULL, but", .name = "x", .n_requirements = 1),
     TYPES_BAD("requirements: 51, more than the 50", .name = "x", .requirements = types_many,
               .n_requirements = 51),
-    TYPES_BAD("shared_code[0]: 'lib/x': no absolute path", .name = "x",
-              .shared_code = types_paths, .n_shared_code = 1),
+    TYPES_BAD("shared_code[0]: 'lib/x': no absolute path", .name = "x", .shared_code = types_paths,
+              .n_shared_code = 1),
     TYPES_BAD("environment[0]: '1A'", .name = "x", .environment = types_env_name,
               .n_environment = 1),
     TYPES_BAD("environment[0]: 'A'", .name = "x", .environment = types_env_value,
