@@ -1,10 +1,10 @@
-/* ending.c - what becomes of a job when an attempt has ended: it ends, or goes back to the queue with
- * a note for its history, or ends and leaves a dead letter.
+/* ending.c - what becomes of a job when an attempt has ended: it ends, or goes back to the queue
+ * with a note for its history, or ends and leaves a dead letter.
  *
- * Two kinds of further attempts, told apart with care: those for causes of ours, when nothing of the
- * job ran (tako__run_again, bounded by limits.setup_attempts), and those for failures of the job's
- * own, which it has to ask for (tako__run_retry, bounded by max_attempts). Judging why an attempt
- * ended is done in classify.c, writing it down in pump.c.
+ * Two kinds of further attempts, told apart with care: those for causes of ours, when nothing of
+ * the job ran (tako__run_again, bounded by limits.setup_attempts), and those for failures of the
+ * job's own, which it has to ask for (tako__run_retry, bounded by max_attempts). Judging why an
+ * attempt ended is done in classify.c, writing it down in pump.c.
  *
  * SPDX-License-Identifier: MIT */
 #include "engine.h"
@@ -53,8 +53,8 @@ void tako__run_requeue(tako *t, struct tako__run *run, int64_t now_us, int64_t r
     }
 }
 
-/* base doubled for each attempt before, at most 30 s, give or take 10 %: jobs that failed together do
- * not come back together. */
+/* base doubled for each attempt before, at most 30 s, give or take 10 %: jobs that failed together
+ * do not come back together. */
 static int64_t ending_delay_us(int64_t base_ms, int before)
 {
     int64_t delay = base_ms * 1000;

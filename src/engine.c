@@ -5,6 +5,7 @@
  * them and leaves the engine readable.
  *
  * SPDX-License-Identifier: MIT */
+#include "engine.h"
 #include "rules.h"
 #include "type.h"
 

@@ -268,8 +268,8 @@ TAKO_PRIVATE int tako__check_id(const char *call, const char *id, tako_error *er
 
 /* ---- pump.c and turn.c ----------------------------------------------------------------------- */
 
-/* Who has the idempotency key of `row`: found->text stays "" when nobody has. TAKO_ECONFLICT when it
- * is a job with another fingerprint. Any thread. */
+/* Who has the idempotency key of `row`: found->text stays "" when nobody has. TAKO_ECONFLICT when
+ * it is a job with another fingerprint. Any thread. */
 TAKO_PRIVATE int tako__key_holder(tako *t, const tako_row *row, const char *fingerprint,
                                   tako_id *found, tako_error *err);
 /* Has `op` written and waits for it: op->rc, also returned, with op->err. */

@@ -304,8 +304,8 @@ static bool env_install(struct env_work *w, const char *part, int64_t timeout_ms
 
 /* ---- the tree -------------------------------------------------------------------------------- */
 
-/* Makes a tree what it is to stay: readable by every job, owned by the host, nothing in it but files,
- * directories and links. 0, or an errno. */
+/* Makes a tree what it is to stay: readable by every job, owned by the host, nothing in it but
+ * files, directories and links. 0, or an errno. */
 static int env_settle(struct env_work *w, int dir, int depth)
 {
     struct dirent *entry;

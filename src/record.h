@@ -92,12 +92,13 @@ TAKO_PRIVATE int64_t tako__record_setup_us(const tako_record *rec);
 /* Appends the record as contract 1.9 has it (section "on the wire"), slim or full. */
 TAKO_PRIVATE void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full);
 
-/* Appends what a dead letter says of its job, as a JSON object: enough to know it by, and nothing of
- * its content. */
+/* Appends what a dead letter says of its job, as a JSON object: enough to know it by, and nothing
+ * of its content. */
 TAKO_PRIVATE void tako__record_summary(struct tako__buf *out, const tako_record *rec);
 
-/* The hashes of all content that the row of this record refers to, each as often as it is mentioned:
- * what a removal needs. The array is the caller's (tako__free), the hashes live as long as `rec`. */
+/* The hashes of all content that the row of this record refers to, each as often as it is
+ * mentioned: what a removal needs. The array is the caller's (tako__free), the hashes live as long
+ * as `rec`. */
 TAKO_PRIVATE int tako__record_refs(const tako_record *rec, const char ***refs, size_t *count,
                                    tako_error *err);
 
@@ -117,8 +118,8 @@ struct tako__letter {
     struct tako__buf summary;
     char message[TAKO_ERROR_SIZE];
 };
-/* Fills it for a job's row. `error_type` is static text. Without memory it says less of the job, but
- * it is there all the same. */
+/* Fills it for a job's row. `error_type` is static text. Without memory it says less of the job,
+ * but it is there all the same. */
 TAKO_PRIVATE void tako__letter_write(struct tako__letter *l, const tako_host *host,
                                      const tako_row *row, const char *error_type,
                                      const char *message, int64_t at_us);

@@ -1,10 +1,10 @@
 /* type.c - job types: every rule of tako_job_type is checked here, and a definition becomes a
  * version, whose digest jobs are pinned to.
  *
- * A definition is kept as one JSON document; what runs jobs is read back from that document, so that
- * a version loaded from the store is the same as one that was just defined. The digest covers what
- * contract 5.3 lists, and ours (command, file name, secret files) only when they are set. Limits are
- * not in it: those of a job are fixed when it is submitted.
+ * A definition is kept as one JSON document; what runs jobs is read back from that document, so
+ * that a version loaded from the store is the same as one that was just defined. The digest covers
+ * what contract 5.3 lists, and ours (command, file name, secret files) only when they are set.
+ * Limits are not in it: those of a job are fixed when it is submitted.
  * Writes nothing itself but through tako__version_store, in the pump's transaction.
  *
  * SPDX-License-Identifier: MIT */
