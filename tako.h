@@ -578,7 +578,8 @@ typedef struct tako_job_type {
     const char *const *shared_code; /* absolute paths of files and directories that its jobs see,
                                    read-only, in /app/shared_code, where Python finds modules */
     size_t n_shared_code;
-    const tako_pair *environment; /* variables of its jobs; a job can read them: no secrets */
+    const tako_pair *environment; /* variables of its jobs; a job can read them: no secrets (a
+                                     warning is logged for what looks like one) */
     size_t n_environment;
     int64_t memory_bytes;       /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = 512 MiB */
     int cpu_percent;            /* of one CPU, 10-1600; 0 = 100 */

@@ -719,6 +719,7 @@ int tako_define_type(tako *t, const tako_job_type *given, tako_error *err)
     static const tako_job_type none = TAKO_JOB_TYPE_INIT;
     tako_job_type type = none;
     struct tako__version *v = NULL;
+    size_t i;
     int rc = tako__enter(t, "tako_define_type", TAKO__BEFORE_START | TAKO__IN_HANDLER, err);
 
     if (rc != TAKO_OK)
@@ -728,6 +729,12 @@ int tako_define_type(tako *t, const tako_job_type *given, tako_error *err)
     rc = tako__struct_in(&type, sizeof type, sizeof type, given, "type", err);
     if (rc == TAKO_OK)
         rc = tako__version_make(&v, &t->host, &type, &t->limits, err);
+    for (i = 0; rc == TAKO_OK && i < type.n_environment; i++)
+        if (tako__secret_looking(type.environment[i].name, type.environment[i].value))
+            tako__log(&t->host, TAKO_LOG_WARN, "type",
+                      "job type '%s': the variable %s looks like a secret, and every job of this "
+                      "type can read it; secret_files keep secrets out of records and environments",
+                      v->name, type.environment[i].name);
     if (rc == TAKO_OK)
         rc = type_define(t, v, err);
     return rc;
