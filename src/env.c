@@ -327,13 +327,14 @@ static int env_settle(struct env_work *w, int dir, int depth)
             continue;
         if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
             error = errno;
-        } else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode)) {
+            break;
+        }
+        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode)) {
             error = unlinkat(dir, name, 0) < 0 ? errno : 0;
             continue;
         }
         w->bytes += st.st_size;
-        if (!error &&
-            (++w->entries > ENV_ENTRIES_MAX || w->bytes > ENV_BYTES_MAX || depth > ENV_DEPTH_MAX))
+        if (++w->entries > ENV_ENTRIES_MAX || w->bytes > ENV_BYTES_MAX || depth > ENV_DEPTH_MAX)
             error = EFBIG;
         if (!error && geteuid() == 0 && fchownat(dir, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0)
             error = errno;
@@ -378,7 +379,8 @@ static bool env_make(struct env_work *w, int64_t timeout_ms, int *rc)
     (void)snprintf(part, sizeof part, "%s.part", w->key);
     (void)snprintf(path, sizeof path, "%s/" ENV_DIR "/%s", w->t->data_dir, part);
     env_remove(w->dir_fd, part); /* of a process that died over it */
-    if (mkdirat(w->dir_fd, part, 0755) < 0) {
+    /* The executor gives it to the job's user: nobody else may come to what is open to all inside. */
+    if (mkdirat(w->dir_fd, part, 0700) < 0) {
         env_refuse(w, "making", path, errno);
         return false;
     }
@@ -566,26 +568,40 @@ void tako__env_leave(tako *t, struct tako__env *env)
         return;
     tako__free(&t->host, env->path);
     env->path = NULL;
+    if (env->lock_fd >= 0) /* a child of the host may have a copy that stays open */
+        (void)flock(env->lock_fd, LOCK_UN);
     tako__close_fd(&env->lock_fd);
 }
 
 /* ---- the sweep ------------------------------------------------------------------------------- */
 
+static bool env_unused(const tako *t, int dir_fd, const char *key, int64_t now_us)
+{
+    struct stat st;
+
+    return t->opts.environment_ttl_ms && fstatat(dir_fd, key, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(st.st_mode) &&
+           (int64_t)st.st_mtim.tv_sec * 1000000 <= now_us - t->opts.environment_ttl_ms * 1000;
+}
+
+/* What a process left that died over it, and the environment itself when nobody uses it. That loses
+ * its name first: what is half removed must not look complete. */
 static void env_sweep_one(tako *t, int dir_fd, const char *key, int64_t now_us)
 {
-    char lock[80];
-    struct stat st;
+    char lock[80], part[80];
     int fd;
 
-    if (fstatat(dir_fd, key, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
-        (int64_t)st.st_mtim.tv_sec * 1000000 > now_us - t->opts.environment_ttl_ms * 1000)
-        return;
     (void)snprintf(lock, sizeof lock, "%.64s.lock", key);
+    (void)snprintf(part, sizeof part, "%.64s.part", key);
     fd = openat(dir_fd, lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        env_remove(dir_fd, key);
-        tako__log(&t->host, TAKO_LOG_INFO, "env",
-                  "environment %.12s was not used any more: removed", key);
+        env_remove(dir_fd, part);
+        if (env_unused(t, dir_fd, key, now_us) && renameat(dir_fd, key, dir_fd, part) == 0) {
+            env_remove(dir_fd, part);
+            tako__log(&t->host, TAKO_LOG_INFO, "env",
+                      "environment %.12s was not used any more: removed", key);
+        }
+        (void)flock(fd, LOCK_UN);
     }
     tako__close_fd(&fd); /* the lock's file stays: whoever waits for it must find the same one */
 }
@@ -594,16 +610,21 @@ void tako__env_sweep(tako *t)
 {
     int64_t now_us = tako__now_us(&t->host);
     struct dirent *entry;
-    char path[4096];
+    char path[4096], key[65];
+    bool left;
     DIR *list;
 
-    if (!t->data_dir || t->opts.environment_ttl_ms == 0)
+    if (!t->data_dir)
         return;
     (void)snprintf(path, sizeof path, "%s/" ENV_DIR, t->data_dir);
     list = opendir(path);
-    while (list && (entry = readdir(list)) != NULL)
-        if (tako__hex64_ok(entry->d_name))
-            env_sweep_one(t, dirfd(list), entry->d_name, now_us);
+    while (list && (entry = readdir(list)) != NULL) {
+        (void)snprintf(key, sizeof key, "%.64s", entry->d_name);
+        left = strlen(entry->d_name) > 64 && strcmp(entry->d_name + 64, ".part") == 0;
+        if (tako__hex64_ok(key) &&
+            (left || (!entry->d_name[64] && env_unused(t, dirfd(list), key, now_us))))
+            env_sweep_one(t, dirfd(list), key, now_us);
+    }
     if (list)
         closedir(list);
 }

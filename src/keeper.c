@@ -442,13 +442,18 @@ int tako__keeper_purge(tako *t, int limit, tako_error *err)
     return rc;
 }
 
+static bool keeper_retains(const tako *t)
+{
+    return t->opts.record_ttl_ms || t->opts.dead_ttl_ms || t->data_dir;
+}
+
 void tako__keeper_retain(tako *t)
 {
     int64_t mono = tako__mono_us();
     tako_error err;
     int gone;
 
-    if (mono < t->pump.purge_mono || (!t->opts.record_ttl_ms && !t->opts.dead_ttl_ms))
+    if (mono < t->pump.purge_mono || !keeper_retains(t))
         return;
     memset(&err, 0, sizeof err);
     gone = tako__keeper_purge(t, KEEPER_PURGE_STEP, &err);
@@ -514,7 +519,7 @@ int64_t tako__keeper_sleep_locked(tako *t, int64_t now_us, int64_t now_mono)
     /* Instants of the monotonic clock. */
     if (t->pump.trouble)
         keeper_sooner(&best, t->pump.retry_mono - now_mono);
-    if (t->has_pump_thread && (t->opts.record_ttl_ms || t->opts.dead_ttl_ms))
+    if (t->has_pump_thread && keeper_retains(t))
         keeper_sooner(&best, t->pump.purge_mono - now_mono);
     if (t->ready)
         keeper_sooner(&best, t->ready->claimed_mono + TAKO__PREFETCH_STALE_US - now_mono);

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -399,6 +400,54 @@ START_TEST(leftovers_of_a_builder_that_died_are_replaced_and_unused_environments
 }
 END_TEST
 
+/* The kind of the next event. */
+static uint32_t env_event(int fd)
+{
+    union {
+        struct inotify_event event;
+        char bytes[sizeof(struct inotify_event) + 256];
+    } in;
+
+    ck_assert_int_gt(read(fd, &in, sizeof in), 0);
+    return in.event.mask & IN_ALL_EVENTS;
+}
+
+START_TEST(what_is_left_is_removed_though_no_records_are_and_an_environment_loses_its_name_first)
+{
+    static const char key[] = "00000000000000000000000000000000000000000000000000000000000000ab";
+    static const char dead[] = "00000000000000000000000000000000000000000000000000000000000000cd";
+    const char *base = getenv("TMPDIR");
+    struct timespec old[2] = {{1000000000, 0}, {1000000000, 0}};
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_error err = {0, 0, ""};
+    char top[300], path[400], other[400], command[1200];
+    tako *t = NULL;
+    int fd;
+
+    (void)snprintf(top, sizeof top, "%s/tako-env-XXXXXX", base && *base ? base : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(top));
+    (void)snprintf(path, sizeof path, "%s/environments/%s", top, key);
+    (void)snprintf(other, sizeof other, "%s/environments/%s.part", top, dead);
+    (void)snprintf(command, sizeof command, "mkdir -p '%s'/a/b '%s'/packages/c", path, other);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+    fd = inotify_init1(IN_CLOEXEC);
+    ck_assert_int_ge(inotify_add_watch(fd, path, IN_DELETE | IN_MOVE_SELF), 0);
+    opts.workers = 0;
+    opts.data_dir = top;
+    opts.record_ttl_ms = opts.dead_ttl_ms = 0;
+    OK(tako_open(&t, &opts, &err));
+    OK(tako_start(t, &err));
+    ck_assert_int_eq(tako_step(t, &err), 0);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert_int_ne(access(other, F_OK), 0);
+    ck_assert_uint_eq(env_event(fd), IN_MOVE_SELF);
+    (void)close(fd);
+    tako_close(t);
+    env_remove(top, "");
+}
+END_TEST
+
 /* Copies a program and its libraries into a root, to the places they have here. */
 static void env_copy_program(const char *root, const char *program)
 {
@@ -482,6 +531,8 @@ Suite *suite_environments(void)
     tcase_add_test(c, an_installer_that_takes_too_long_is_a_startup_timeout);
     tcase_add_test(c, a_cancel_stops_the_installer);
     tcase_add_test(c, a_build_is_made_ahead_and_shows_its_progress);
+    tcase_add_test(
+        c, what_is_left_is_removed_though_no_records_are_and_an_environment_loses_its_name_first);
     tcase_add_test(c, uv_installs_where_the_root_has_it);
     tcase_add_test(c, leftovers_of_a_builder_that_died_are_replaced_and_unused_environments_expire);
     suite_add_tcase(s, c);
