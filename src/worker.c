@@ -54,11 +54,13 @@ int tako__run_make(struct tako__run **out, tako *t, const tako_row *row,
                    const struct tako__type *type)
 {
     struct tako__run *run;
-    size_t id_len = strlen(row->id);
+    size_t id_len = strlen(row->id), key_room = row->key ? strlen(row->key) + 1 : 0;
+    size_t parent_room = row->parent ? strlen(row->parent) + 1 : 0;
+    char *texts;
 
     if (id_len >= sizeof run->id || !row->spec)
         return TAKO_ESTORE;
-    run = tako__alloc(&t->host, sizeof *run + row->spec_len + 1);
+    run = tako__alloc(&t->host, sizeof *run + row->spec_len + 1 + key_room + parent_room);
     if (!run)
         return TAKO_ENOMEM;
     tako__buf_init(&run->result, &t->host);
@@ -78,7 +80,12 @@ int tako__run_make(struct tako__run **out, tako *t, const tako_row *row,
     run->row.spec = (const char *)(run + 1);
     run->row.result = NULL;
     run->row.result_len = 0;
-    run->row.key = run->row.parent = NULL; /* no attempt asks for them */
+    texts = (char *)(run + 1) + row->spec_len + 1; /* a dead letter tells of them */
+    run->row.key = run->row.parent = NULL;
+    if (key_room)
+        run->row.key = memcpy(texts, row->key, key_room);
+    if (parent_room)
+        run->row.parent = memcpy(texts + key_room, row->parent, parent_room);
     run->row.refs = NULL;
     run->row.n_refs = 0;
     run->type = type;

@@ -322,6 +322,35 @@ START_TEST(a_job_given_up_leaves_a_dead_letter_that_can_be_retried_or_removed)
 }
 END_TEST
 
+START_TEST(a_dead_letter_tells_of_its_jobs_key_and_parent)
+{
+    struct retries_plan plan = {1000, 0, NULL};
+    struct api_clock clock;
+    tako *t = retries_engine(&clock, &plan, NULL);
+    tako_job changes = TAKO_JOB_INIT;
+    struct retries_letter l;
+    tako_error err = {0, 0, ""};
+    char parent[80];
+    tako_id id, again;
+
+    id = retries_submit(t, 2, NULL);
+    tako_record_free(retries_to_end(t, &clock, id.text));
+    changes.client_ip = "192.0.2.7";
+    changes.correlation_id = "corr-1";
+    changes.idempotency_key = "a-key-of-its-own";
+    OK(tako_rerun(t, id.text, &changes, &again, &err));
+    tako_record_free(retries_to_end(t, &clock, again.text));
+    memset(&l, 0, sizeof l);
+    OK(tako_dead_list(t, NULL, retries_take_dead, &l, &err));
+    ck_assert_str_eq(l.job_id[0], again.text);
+    (void)snprintf(parent, sizeof parent, "\"parent_execution_id\":\"%s\"", id.text);
+    ck_assert_ptr_nonnull(strstr(l.summary[0], parent));
+    ck_assert_ptr_nonnull(strstr(l.summary[0], "\"has_idempotency_key\":true"));
+    ck_assert_ptr_null(strstr(l.summary[0], "a-key-of-its-own"));
+    tako_close(t);
+}
+END_TEST
+
 START_TEST(a_handler_that_fails_once_leaves_none)
 {
     struct retries_plan plan = {9, 0, "x"};
@@ -383,6 +412,7 @@ Suite *suite_retries(void)
     tcase_add_test(c, only_listed_error_types_are_tried_again);
     tcase_add_test(c, what_is_asked_for_in_vain_is_refused);
     tcase_add_test(c, a_job_given_up_leaves_a_dead_letter_that_can_be_retried_or_removed);
+    tcase_add_test(c, a_dead_letter_tells_of_its_jobs_key_and_parent);
     tcase_add_test(c, a_handler_that_fails_once_leaves_none);
     tcase_add_test(c, sandboxed_code_is_tried_again_by_its_error_type);
     suite_add_tcase(s, c);
