@@ -219,8 +219,9 @@ typedef struct tako_event {
 
 /* Called from an engine thread (from a calling thread when workers is 0 or the engine is not
  * started; from tako_open, before it returns, for jobs of dead nodes), with no lock held, in the
- * order of commits. It may read: tako_get, tako_list, tako_content, tako_record_json and
- * tako_get_stats; all else is refused with TAKO_ESTATE. Keep it short: the engine waits for it. */
+ * order of commits. It may read (tako_get, tako_list, tako_history, tako_content, tako_read_file,
+ * tako_record_json, tako_get_stats, and what lists dead letters, job types and versions); all else
+ * is refused with TAKO_ESTATE. Keep it short: the engine waits for it. */
 typedef void tako_event_fn(void *ctx, const tako_event *event);
 
 /* Bytes that a running job wrote, as they arrive and before any cap. `stream` is 1 (stdout)
@@ -247,7 +248,8 @@ typedef struct tako_limits {
     int64_t tmp_bytes;            /* of /tmp, /output and /dev/shm, each [10485760-2147483648]
                                    INIT: 104857600 */
     int setup_attempts;           /* how often a sandbox is tried to be made when that fails for a
-                                   passing reason [1-10] INIT: 5 */
+                                   passing reason, tries after which a job began to run not counted
+                                   [1-10] INIT: 5 */
     int64_t setup_delay_ms;       /* before the second try, doubled before each further one
                                    [100-60000] INIT: 200 */
 } tako_limits;
@@ -619,8 +621,10 @@ typedef struct tako_version_info {
 typedef int tako_version_fn(void *ctx, const tako_version_info *version);
 
 /* Defines a sandboxed job type, or changes one: its newest version is what later submits get, and
- * jobs that wait keep the version they were submitted with. "default", "data-processing" (pandas,
- * numpy) and "ml-inference" (numpy, scikit-learn) are defined by tako_open.
+ * jobs that wait keep the version they were submitted with. A digest does not cover limits, network
+ * and retries: a version that differs only in those takes the place of the other for later submits.
+ * "default", "data-processing" (pandas, numpy) and "ml-inference" (numpy, scikit-learn) are defined
+ * by tako_open.
  * Errors: EINVAL (says which member and why), ECONFLICT (a handler has that name), ESTATE
  * (stopped), ESTORE, ENOMEM. */
 TAKO_API int tako_define_type(tako *t, const tako_job_type *type, tako_error *err);
@@ -1025,7 +1029,8 @@ struct tako_store_ops {
     /* When the next queued row of these types is due; INT64_MAX when none waits. */
     int (*next_due)(void *self, const char *const *types, int64_t *due_us, tako_error *err);
 
-    /* The row with this key; unknown keys lend nothing. */
+    /* The row with this key; unknown keys lend nothing. Like versions and drop_dead it sees what the
+     * calling thread wrote in the open transaction. */
     int (*find_key)(void *self, const char *key, tako_row_fn *got, void *ctx, tako_error *err);
     /* The notes of a row in the order they were written. */
     int (*history)(void *self, const char *id, tako_bytes_fn *got, void *ctx, tako_error *err);

@@ -71,11 +71,12 @@ static int64_t ending_delay_us(int64_t base_ms, int before)
 bool tako__run_again(tako *t, struct tako__run *run, const char *cause)
 {
     int64_t now_us = tako__now_us(&t->host);
+    int tries = run->attempt - run->failures - run->deaths; /* those were begun all right */
 
-    if (run->attempt >= t->limits.setup_attempts)
+    if (tries >= t->limits.setup_attempts)
         return false;
-    tako__run_requeue(t, run, now_us,
-                      now_us + ending_delay_us(t->limits.setup_delay_ms, run->attempt - 1), cause);
+    tako__run_requeue(t, run, now_us, now_us + ending_delay_us(t->limits.setup_delay_ms, tries - 1),
+                      cause);
     return true;
 }
 

@@ -38,6 +38,7 @@ struct tako__paper {
     const char *code, *input;      /* NULL: the parent's */
     size_t code_len, input_len;
     const struct tako__spec *from; /* the parent's, or NULL */
+    bool pinned;                   /* its version is the parent's */
 };
 
 static int job_check_code(const tako_limits *limits, const tako_job *job, struct tako__paper *paper,
@@ -363,15 +364,16 @@ static int job_inherit(tako *t, const struct tako__parent *parent, tako_job *job
         job->requirements = from->requirements;
         job->n_requirements = from->n_requirements;
     }
-    if (paper->type)
+    paper->pinned = paper->type != NULL;
+    if (paper->pinned)
         return tako__version_load(t, paper->type->name, from->digest, &paper->version, err);
     return TAKO_OK;
 }
 
 /* What the key stands for: all that decides what the job does. Members beyond the contract's are
  * there only when they were asked for. */
-static int job_fingerprint(const tako *t, const tako_job *job, struct tako__paper *paper,
-                           tako_error *err)
+static int job_fingerprint(const tako *t, const tako_job *job, const struct tako__parent *parent,
+                           struct tako__paper *paper, tako_error *err)
 {
     struct tako__asked asked;
     struct tako__buf extra;
@@ -389,7 +391,7 @@ static int job_fingerprint(const tako *t, const tako_job *job, struct tako__pape
         tako__files_print(&extra, "files", paper->files, paper->n_files);
     asked.code_hash = paper->code_hash[0] ? paper->code_hash : NULL;
     asked.input_hash = paper->input_canon;
-    asked.type = job->type;
+    asked.type = job->type || !parent->rec ? job->type : tako_record_version(parent->rec);
     asked.timeout_ms = job->timeout_ms;
     asked.startup_timeout_ms = job->startup_timeout_ms;
     asked.requirements = job->requirements;
@@ -467,6 +469,10 @@ static int job_write(tako *t, const tako_job *job, const struct tako__parent *pa
     spec.digest = v ? v->digest : NULL;
     spec.network = v && v->network;
     spec.cpu_percent = v ? v->cpu_percent : 100;
+    if (v && paper->pinned) { /* its version may have been defined anew with others */
+        spec.network = paper->from->network;
+        spec.cpu_percent = paper->from->cpu_percent;
+    }
     spec.requirements = job->requirements;
     spec.n_requirements = job->n_requirements;
     spec.timeout_ms = job->timeout_ms ? job->timeout_ms
@@ -549,7 +555,7 @@ static int job_prepare_one(tako *t, struct tako__prepared *out, const tako_job *
     if (rc == TAKO_OK)
         rc = job_hash_files(t, job, parent, paper, err);
     if (rc == TAKO_OK && job->idempotency_key)
-        rc = job_fingerprint(t, job, paper, err);
+        rc = job_fingerprint(t, job, parent, paper, err);
     if (rc == TAKO_OK)
         rc = job_write(t, job, parent, paper, &out->rows[at], now_us, err);
     if (rc != TAKO_OK)

@@ -37,6 +37,7 @@ struct pump_batch {
     size_t n_claimed;
     bool claim_short, prefetch_short; /* there was less than asked for */
     bool renew, wrote;
+    bool put_version; /* in this transaction, which may be rolled back */
     int64_t now_us, more_lease_us;
     int claim_rc;
     tako_finish *finishes;
@@ -397,7 +398,8 @@ static int pump_write_submit(tako *t, struct pump_batch *b, struct tako__op *op,
         rc = pump_drop_dead(t, op, err);
     for (i = 0; rc == TAKO_OK && i < op->n_rows; i++)
         if (op->versions[i])
-            rc = tako__version_store(t, op->versions[i], &b->wrote, err);
+            rc = tako__version_store(t, op->versions[i], &b->put_version, err);
+    b->wrote = b->wrote || b->put_version;
     if (rc == TAKO_OK)
         rc = pump_write_rows(t, op, err);
     for (i = 0; rc == TAKO_OK && i < op->n_rows; i++) {
@@ -432,6 +434,7 @@ static int pump_write_submits(tako *t, struct pump_batch *b, tako_error *err)
             rc = pump_drop_dead(t, op, err);
         else if (op->kind == TAKO__OP_VERSION)
             rc = t->ops->put_version(t->store, op->version, err);
+        b->put_version = b->put_version || op->kind == TAKO__OP_VERSION;
         if (op->kind == TAKO__OP_DROP_DEAD && rc == PUMP_SKIP)
             rc = TAKO_OK;
         else if (op->kind == TAKO__OP_DROP_DEAD || op->kind == TAKO__OP_VERSION)
@@ -525,7 +528,8 @@ static int pump_claimed_row(void *ctx, const tako_row *row)
     return 0;
 }
 
-/* Nobody renews the lease while tako_step runs a job: it must last as long as the job may. */
+/* Nobody renews the lease while tako_step runs a job: it must last as long as the job may, and as
+ * the making of its environment before. */
 static int64_t pump_step_lease(tako *t, struct pump_batch *b)
 {
     tako_record *rec = NULL;
@@ -533,7 +537,9 @@ static int64_t pump_step_lease(tako *t, struct pump_batch *b)
 
     if (t->workers == 0 && b->claimed &&
         tako__record_make(&rec, &t->host, &b->claimed->row, NULL) == TAKO_OK)
-        more = tako_record_timeout_ms(rec) * 1000;
+        more = (tako_record_timeout_ms(rec) +
+                (b->claimed->type->sandboxed ? tako__record_spec(rec)->startup_timeout_ms : 0)) *
+               1000;
     tako_record_free(rec);
     return more;
 }
@@ -602,7 +608,7 @@ static int pump_transact(tako *t, struct pump_batch *b, tako_error *err)
     int64_t began = tako__mono_us(), took;
     int rc;
 
-    b->wrote = false;
+    b->wrote = b->put_version = false;
     rc = t->ops->begin(t->store, err);
     if (rc != TAKO_OK)
         return rc;

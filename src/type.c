@@ -502,13 +502,17 @@ static struct tako__version *type_known_locked(tako *t, const char *type, const 
     return NULL;
 }
 
-/* Keeps `v` until close; gives the one that is kept already when there is one. */
+/* Keeps `v` until close; gives the one that is kept already when there is one. Its definition has
+ * to be the same, not only its digest, which does not cover limits. */
 static struct tako__version *type_keep(tako *t, struct tako__version *v)
 {
     struct tako__version *known;
 
     pthread_mutex_lock(&t->lock);
-    known = type_known_locked(t, v->name, v->digest);
+    for (known = t->versions; known; known = known->next)
+        if (known->definition_len == v->definition_len &&
+            memcmp(known->definition, v->definition, v->definition_len) == 0)
+            break;
     if (!known) {
         v->next = t->versions;
         t->versions = v;
@@ -658,30 +662,48 @@ int tako__version_resolve(tako *t, const struct tako__type *type, const char *re
     return rc;
 }
 
-static int type_saw_digest(void *ctx, const tako_version_info *info)
+/* What the store has under a version's digest. */
+struct type_stored {
+    const struct tako__version *v;
+    bool same;
+    char tag[65];
+};
+
+static int type_saw_stored(void *ctx, const tako_version_info *info)
 {
-    return strcmp(info->digest, ctx) == 0;
+    struct type_stored *s = ctx;
+
+    if (strcmp(info->digest, s->v->digest) != 0)
+        return 0;
+    s->same = info->definition_len == s->v->definition_len &&
+              memcmp(info->definition, s->v->definition, info->definition_len) == 0;
+    (void)snprintf(s->tag, sizeof s->tag, "%s", info->tag);
+    return 1;
 }
 
-int tako__version_store(tako *t, struct tako__version *v, bool *wrote, tako_error *err)
+int tako__version_store(tako *t, struct tako__version *v, bool *put, tako_error *err)
 {
+    struct type_stored there;
     tako_version_info info;
     int rc;
 
     if (v->stored)
         return TAKO_OK;
-    rc = t->ops->versions(t->store, v->name, type_saw_digest, v->digest, err);
-    if (rc == 0) {
-        tako__version_info(v, &info);
-        info.built_us = tako__now_us(&t->host);
-        rc = t->ops->put_version(t->store, &info, err);
-        *wrote = *wrote || rc == TAKO_OK;
-        return rc; /* known to be stored when it is seen there the next time */
-    }
+    memset(&there, 0, sizeof there);
+    there.v = v;
+    rc = t->ops->versions(t->store, v->name, type_saw_stored, &there, err);
     if (rc < 0)
         return rc;
-    v->stored = true;
-    return TAKO_OK;
+    if (there.same) {
+        v->stored = !*put; /* what this transaction put may be undone with it */
+        return TAKO_OK;
+    }
+    tako__version_info(v, &info);
+    info.tag = there.tag; /* other limits under the same digest */
+    info.built_us = tako__now_us(&t->host);
+    rc = t->ops->put_version(t->store, &info, err);
+    *put = *put || rc == TAKO_OK;
+    return rc;
 }
 
 /* ---- defining -------------------------------------------------------------------------------- */

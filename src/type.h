@@ -39,9 +39,9 @@ TAKO_PRIVATE int tako__version_resolve(tako *t, const struct tako__type *type, c
 /* The version with this digest, from memory or from the store. */
 TAKO_PRIVATE int tako__version_load(tako *t, const char *type, const char *digest,
                                     struct tako__version **out, tako_error *err);
-/* Puts the version into the store if it is not there. Needs the pump role and its transaction. */
-TAKO_PRIVATE int tako__version_store(tako *t, struct tako__version *v, bool *wrote,
-                                     tako_error *err);
+/* Puts the version into the store if it is not there as it is. Needs the pump role and its
+ * transaction; *put tells whether that has put a version already. */
+TAKO_PRIVATE int tako__version_store(tako *t, struct tako__version *v, bool *put, tako_error *err);
 TAKO_PRIVATE void tako__version_info(const struct tako__version *v, tako_version_info *out);
 
 #endif

@@ -277,6 +277,54 @@ START_TEST(jobs_are_pinned_to_the_version_they_were_submitted_with)
 }
 END_TEST
 
+static void types_timeout(tako *t, const char *type, int64_t timeout_ms)
+{
+    tako_error err = {0, 0, ""};
+    tako_record *rec = NULL;
+    tako_id id = types_submit(t, type, &err);
+
+    OK(tako_get(t, id.text, &rec, &err));
+    ck_assert_int_eq(tako_record_timeout_ms(rec), timeout_ms);
+    tako_record_free(rec);
+}
+
+START_TEST(a_type_defined_again_with_other_limits_has_them_under_the_same_digest)
+{
+    struct api_dir dir;
+    tako_job_type type = TAKO_JOB_TYPE_INIT;
+    tako_error err = {0, 0, ""};
+    struct types_seen seen;
+    tako *t;
+
+    api_dir_make(&dir);
+    t = api_open(dir.uri, 0);
+    types_timeout(t, "default", 30000);
+    OK(tako_build(t, "default", "v1", NULL, NULL, &err));
+    type.name = "default";
+    type.timeout_ms = 4321;
+    OK(tako_define_type(t, &type, &err));
+    memset(&seen, 0, sizeof seen);
+    OK(tako_types(t, "default", types_see, &seen, &err));
+    ck_assert_str_eq(seen.digest[0], DEFAULT_DIGEST);
+    ck_assert_ptr_nonnull(strstr(seen.definition, "\"timeout_ms\":4321"));
+    types_timeout(t, NULL, 4321);
+    types_timeout(t, "default@latest", 4321);
+    type.timeout_ms = 0; /* and back */
+    OK(tako_define_type(t, &type, &err));
+    types_timeout(t, "default", 30000);
+    type.timeout_ms = 1234;
+    OK(tako_define_type(t, &type, &err));
+    types_timeout(t, "default", 1234);
+    tako_close(t);
+    /* the store has the last one, and its tag is kept */
+    t = api_open(dir.uri, 0);
+    types_timeout(t, "default@v1", 1234);
+    types_timeout(t, "default", 30000);
+    tako_close(t);
+    api_dir_remove(&dir);
+}
+END_TEST
+
 START_TEST(a_waiting_job_runs_as_it_was_submitted_whatever_becomes_of_its_type)
 {
     tako *t = sandbox_open(0);
@@ -540,6 +588,7 @@ Suite *suite_job_types(void)
     tcase_add_test(c, three_types_are_shipped_with_the_digests_of_the_contract);
     tcase_add_test(c, every_rule_of_a_definition_has_its_own_message);
     tcase_add_test(c, jobs_are_pinned_to_the_version_they_were_submitted_with);
+    tcase_add_test(c, a_type_defined_again_with_other_limits_has_them_under_the_same_digest);
     tcase_add_test(c, a_waiting_job_runs_as_it_was_submitted_whatever_becomes_of_its_type);
     tcase_add_test(c, other_languages_than_python);
     tcase_add_test(c, shared_code_and_secrets_are_there_and_secrets_are_nowhere_else);

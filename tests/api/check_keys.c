@@ -186,6 +186,29 @@ START_TEST(what_was_refused_leaves_the_key_free)
 }
 END_TEST
 
+START_TEST(reruns_of_other_job_types_are_other_content)
+{
+    tako_job changes = TAKO_JOB_INIT;
+    tako_error err = {0, 0, ""};
+    tako_id one, two, again, same;
+    int runs = 0;
+    tako *t = keys_engine(NULL, 0, &runs);
+
+    OK(tako_register_handler(t, "other", api_count, &runs, NULL, &err));
+    OK(tako_start(t, &err));
+    one = api_submit(t, "count");
+    two = api_submit(t, "other");
+    ck_assert_int_eq(tako_step(t, &err), 1);
+    ck_assert_int_eq(tako_step(t, &err), 1);
+    changes.idempotency_key = KEY;
+    OK(tako_rerun(t, one.text, &changes, &again, &err));
+    OK(tako_rerun(t, one.text, &changes, &same, &err));
+    ck_assert_str_eq(again.text, same.text);
+    FAILS(tako_rerun(t, two.text, &changes, &same, &err), TAKO_ECONFLICT, KEY);
+    tako_close(t);
+}
+END_TEST
+
 START_TEST(many_with_keys_are_taken_together_or_not_at_all)
 {
     int runs = 0;
@@ -367,6 +390,7 @@ Suite *suite_keys(void)
     tcase_add_test(c, the_same_key_with_other_content_is_refused);
     tcase_add_test(c, a_key_has_8_to_255_characters_of_its_alphabet);
     tcase_add_test(c, what_was_refused_leaves_the_key_free);
+    tcase_add_test(c, reruns_of_other_job_types_are_other_content);
     tcase_add_test(c, many_with_keys_are_taken_together_or_not_at_all);
     tcase_add_test(c, a_key_outlives_failure_cancel_and_reopening);
     tcase_add_test(c, sixty_four_threads_in_four_processes_make_one_job);

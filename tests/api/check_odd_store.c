@@ -3,6 +3,7 @@
  * that ends within a commit. The store is SQLite's in memory, with a function put before it.
  * SPDX-License-Identifier: MIT */
 #include "../support/fault_alloc.h"
+#include "../support/sandbox.h"
 #include "api_util.h"
 
 Suite *suite_odd_store(void);
@@ -248,6 +249,178 @@ START_TEST(an_engine_with_events_survives_the_end_of_memory)
 }
 END_TEST
 
+/* ---- versions of job types ---- */
+
+static int odd_commit_fails(void *self, tako_error *err)
+{
+    if (odd.calls-- <= 0)
+        return tako_store_sqlite()->commit(self, err);
+    tako_store_sqlite()->rollback(self);
+    memset(err, 0, sizeof *err);
+    (void)snprintf(err->message, sizeof err->message, "the disk is full");
+    return err->code = TAKO_ESTORE;
+}
+
+static int odd_version(void *ctx, const tako_version_info *info)
+{
+    (void)info;
+    ++*(int *)ctx;
+    return 0;
+}
+
+START_TEST(a_version_is_stored_although_the_first_commit_with_it_failed)
+{
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job jobs[2] = {TAKO_JOB_INIT, TAKO_JOB_INIT};
+    tako_error err = {0, 0, ""};
+    tako_id ids[2];
+    int n = 0;
+    tako *t;
+
+    odd.ops.commit = odd_commit_fails;
+    odd.calls = 0;
+    opts.workers = 0;
+    t = odd_engine("odd::memory:", &opts);
+    jobs[0].code = jobs[1].code = "print(1)";
+    odd.calls = 1;
+    FAILS(tako_submit_many(t, jobs, 2, ids, &err), TAKO_ESTORE, "the disk is full");
+    OK(tako_versions(t, "default", odd_version, &n, &err));
+    ck_assert_int_eq(n, 0);
+    OK(tako_submit(t, jobs, ids, &err));
+    OK(tako_versions(t, "default", odd_version, &n, &err));
+    ck_assert_int_eq(n, 1);
+    tako_close(t);
+}
+END_TEST
+
+static char odd_spec[2000];
+
+static int odd_insert(void *self, const tako_row *rows, size_t count, int *results, tako_error *err)
+{
+    (void)snprintf(odd_spec, sizeof odd_spec, "%.*s", (int)rows->spec_len, rows->spec);
+    return tako_store_sqlite()->insert(self, rows, count, results, err);
+}
+
+START_TEST(a_rerun_has_the_network_and_cpu_share_of_its_parent_unless_it_names_a_type)
+{
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job_type type = TAKO_JOB_TYPE_INIT;
+    tako_job job = TAKO_JOB_INIT, changes = TAKO_JOB_INIT;
+    tako_error err = {0, 0, ""};
+    tako_id id, again;
+    tako *t;
+
+    odd.ops.insert = odd_insert;
+    opts.workers = 0;
+    t = odd_engine("odd::memory:", &opts);
+    type.name = "default";
+    type.cpu_percent = 50;
+    OK(tako_define_type(t, &type, &err));
+    job.code = "print(1)";
+    OK(tako_submit(t, &job, &id, &err));
+    ck_assert_ptr_nonnull(strstr(odd_spec, "\"cpu_percent\":50"));
+    OK(tako_cancel(t, id.text, &err));
+    type.cpu_percent = 150;
+    type.network = 1;
+    OK(tako_define_type(t, &type, &err));
+    OK(tako_rerun(t, id.text, NULL, &again, &err));
+    ck_assert_ptr_nonnull(strstr(odd_spec, "\"cpu_percent\":50"));
+    ck_assert_ptr_null(strstr(odd_spec, "\"network\""));
+    changes.type = "default";
+    OK(tako_rerun(t, id.text, &changes, &again, &err));
+    ck_assert_ptr_nonnull(strstr(odd_spec, "\"cpu_percent\":150"));
+    ck_assert_ptr_nonnull(strstr(odd_spec, "\"network\":true"));
+    tako_close(t);
+}
+END_TEST
+
+/* ---- how long and how often ---- */
+
+static int64_t odd_expires_us;
+
+static int odd_put_node(void *self, const tako_node *node, tako_error *err)
+{
+    odd_expires_us = node->expires_us;
+    return tako_store_sqlite()->put_node(self, node, err);
+}
+
+START_TEST(the_lease_of_a_step_lasts_as_long_as_an_environment_and_a_run_may)
+{
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job job = TAKO_JOB_INIT;
+    tako_error err = {0, 0, ""};
+    tako_id id;
+    tako *t;
+
+    odd.ops.put_node = odd_put_node;
+    odd_clock.now_us = INT64_C(1700000000000000);
+    opts.workers = 0;
+    opts.clock.now_us = api_clock_now;
+    opts.clock.ctx = &odd_clock;
+    t = odd_engine("odd::memory:", &opts);
+    if (tako_isolation(t, sandbox_any_layer, NULL, &err) != TAKO_OK) {
+        skip_or_fail("native", err.message);
+        tako_close(t);
+        return;
+    }
+    OK(tako_start(t, &err));
+    job.code = "print(1)";
+    job.timeout_ms = 20000;
+    job.startup_timeout_ms = 60000;
+    OK(tako_submit(t, &job, &id, &err));
+    ck_assert_int_eq(tako_step(t, &err), 1);
+    ck_assert_int_ge(odd_expires_us, odd_clock.now_us + 80000000);
+    tako_close(t);
+}
+END_TEST
+
+/* Its third call is the first that succeeds. */
+static int odd_third(void *ctx, tako_call *call)
+{
+    (void)call;
+    return ++*(int *)ctx < 3;
+}
+
+START_TEST(attempts_that_failed_by_themselves_are_no_tries_to_begin)
+{
+    static const char file[] = "content of its own";
+    tako_file given = {"a", file, sizeof file};
+    tako_limits limits = TAKO_LIMITS_INIT;
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job job = TAKO_JOB_INIT;
+    tako_error err = {0, 0, ""};
+    tako_id id;
+    int calls = 0, i;
+    tako *t;
+
+    odd.ops.get_blob = odd_get_blob_fails;
+    odd_log.refused = 1;
+    odd_clock.now_us = INT64_C(1700000000000000);
+    limits.setup_attempts = 2;
+    opts.limits = &limits;
+    opts.workers = 0;
+    opts.clock.now_us = api_clock_now;
+    opts.clock.ctx = &odd_clock;
+    t = odd_engine("odd::memory:", &opts);
+    OK(tako_register_handler(t, "third", odd_third, &calls, NULL, &err));
+    OK(tako_start(t, &err));
+    job.type = "third";
+    job.max_attempts = 3;
+    job.files = &given;
+    job.n_files = 1;
+    OK(tako_submit(t, &job, &id, &err));
+    for (i = 0; i < 4; i++) {
+        if (i == 2)
+            odd_log.refused = 0; /* the next one cannot be read */
+        ck_assert_int_eq(tako_step(t, &err), 1);
+        api_clock_move(&odd_clock, INT64_C(10000000));
+    }
+    ck_assert_int_eq(api_status(t, id.text), TAKO_SUCCEEDED);
+    ck_assert_int_eq(calls, 3);
+    tako_close(t);
+}
+END_TEST
+
 Suite *suite_odd_store(void)
 {
     Suite *s = suite_create("api_odd_store");
@@ -259,6 +432,10 @@ Suite *suite_odd_store(void)
     tcase_add_test(c, a_job_type_registered_during_a_claim_is_not_overlooked);
     tcase_add_test(c, events_of_one_commit_are_in_the_order_of_what_happened);
     tcase_add_test(c, an_engine_with_events_survives_the_end_of_memory);
+    tcase_add_test(c, a_version_is_stored_although_the_first_commit_with_it_failed);
+    tcase_add_test(c, a_rerun_has_the_network_and_cpu_share_of_its_parent_unless_it_names_a_type);
+    tcase_add_test(c, the_lease_of_a_step_lasts_as_long_as_an_environment_and_a_run_may);
+    tcase_add_test(c, attempts_that_failed_by_themselves_are_no_tries_to_begin);
     suite_add_tcase(s, c);
     return s;
 }
