@@ -1,6 +1,7 @@
 # tools.sh - what the tests of the `tako` program share; they source it. A private directory, which is
 # HOME as well, is made and entered, and removed at the end; $1 of the script is the program.
 # SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2034 # what is set here is used there
 
 case $1 in
 '') echo "usage: $0 PATH-OF-TAKO" >&2; exit 2 ;;
