@@ -1,5 +1,5 @@
-/* cli_dead.c - `tako dead` and `tako purge`: jobs that were given up, and jobs that are old. Retrying
- * puts a job into the queue; nothing is run here.
+/* cli_dead.c - `tako dead` and `tako purge`: jobs that were given up, and jobs that are old.
+ * Retrying puts a job into the queue; nothing is run here.
  * SPDX-License-Identifier: MIT */
 #include "cli.h"
 
