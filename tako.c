@@ -19,13 +19,9 @@
 #include "src/os.c"
 #include "src/sha256.c"
 
-/* 2. documents: strict JSON, its canonical print for hashes, the safe part of YAML; and the rules for
- *    strings from outside */
+/* 2. documents: strict JSON, its canonical print for hashes; the rules for strings from outside */
 #include "src/json.c"
 #include "src/canon.c"
-#ifndef TAKO_OMIT_YAML
-#include "src/yaml.c"
-#endif
 #include "src/rules.c"
 
 /* 3. the model: records, their JSON, and how an ending is judged */
@@ -33,8 +29,11 @@
 #include "src/record_json.c"
 #include "src/classify.c"
 
-/* 4. the configuration: a file and variables become options and job types */
+/* 4. the configuration: a file of the safe part of YAML, and variables, become options and types */
 #include "src/config_keys.c"
+#ifndef TAKO_OMIT_YAML
+#include "src/yaml.c"
+#endif
 #include "src/config_values.c"
 #include "src/config_types.c"
 #include "src/config_show.c"

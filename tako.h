@@ -383,7 +383,7 @@ typedef struct tako_job {
     size_t input_len;       /* 0 = strlen(input) */
     const tako_file *files; /* input files, or NULL */
     size_t n_files;
-    int64_t timeout_ms;   /* wall time of the run, 1 to limits.max_timeout_ms; 0 = that of its type. A
+    int64_t timeout_ms; /* wall time of the run, 1 to limits.max_timeout_ms; 0 = that of its type. A
                                handler is asked to stop then (tako_call_cancelled), it cannot be
                                killed */
     int64_t memory_bytes; /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = that of its type. Without effect
@@ -578,7 +578,8 @@ typedef struct tako_job_type {
     const char *const *shared_code; /* absolute paths of files and directories that its jobs see,
                                    read-only, in /app/shared_code, where Python finds modules */
     size_t n_shared_code;
-    const tako_pair *environment; /* variables of its jobs; a job can read them: no secrets */
+    const tako_pair *environment; /* variables of its jobs; a job can read them: no secrets (a
+                                     warning is logged for what looks like one) */
     size_t n_environment;
     int64_t memory_bytes;       /* TAKO_MEMORY_MIN-TAKO_MEMORY_MAX; 0 = 512 MiB */
     int cpu_percent;            /* of one CPU, 10-1600; 0 = 100 */
@@ -731,7 +732,7 @@ typedef int tako_bytes_fn(void *ctx, const void *data, size_t len);
 
 /* Lends `len` bytes (-1 = to the end) from `offset` of an artifact (kind TAKO_ARTIFACTS) or an input
  * file (TAKO_INPUT_FILES; there also "_code.py" and "_input.json", the code and the input), in pieces
- * of at most 64 KiB; an empty range lends nothing. Non-zero from `got` stops and is returned.
+ * of at most 1 MiB; an empty range lends nothing. Non-zero from `got` stops and is returned.
  * Errors: EINVAL (also an offset past the end), ENOTFOUND (job or file), ESTORE. */
 TAKO_API int tako_read_file(tako *t, const char *id, int kind, const char *name, int64_t offset,
                             int64_t len, tako_bytes_fn *got, void *ctx, tako_error *err);

@@ -155,7 +155,8 @@ BEGIN {
     print " * Wants C11, gcc or clang, Linux; libsqlite3, libcjson, libseccomp and libyaml with"
     print " * their headers."
     print " * -DTAKO_OMIT_NATIVE leaves the sandbox out (and libseccomp), -DTAKO_OMIT_SQLITE the SQLite"
-    print " * store (and libsqlite3), -DTAKO_OMIT_YAML configuration files (and libyaml). The interface and its manual are in tako.h."
+    print " * store (and libsqlite3), -DTAKO_OMIT_YAML configuration files (and libyaml). The interface"
+    print " * and its manual are in tako.h."
     print " * SPDX-License-Identifier: MIT"
     print " *"
     licence()

@@ -27,12 +27,7 @@
 #define BARE_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define BARE_LOCK_MS 500 /* for a dead host's guards to be gone */
 
-/* ---- removal --------------------------------------------------------------------------------- */
-
-static bool bare_is_dots(const char *name)
-{
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
+/* ---- the directory of jobs' directories ------------------------------------------------------ */
 
 static DIR *bare_list(int dir, const char *name)
 {
@@ -43,74 +38,6 @@ static DIR *bare_list(int dir, const char *name)
         close(fd);
     return list;
 }
-
-static bool bare_unlink(int dir, const char *name)
-{
-    return unlinkat(dir, name, 0) == 0 || unlinkat(dir, name, AT_REMOVEDIR) == 0;
-}
-
-/* So that a directory can be listed and moved; never through a link (fchmodat(3) would follow). */
-static void bare_unlock(int dir, const char *name)
-{
-    syscall(SYS_fchmodat2, dir, name, 0700, AT_SYMLINK_NOFOLLOW);
-}
-
-/* Removes what is in the directory `name` of `top`, or moves it up into `top` under a new name,
- * then the directory itself; true when anything of that could be done. */
-static bool bare_flatten(int top, const char *name, unsigned long long *fresh)
-{
-    DIR *list = bare_list(top, name);
-    struct dirent *entry;
-    bool done = false;
-    char to[32];
-
-    while (list && (entry = readdir(list)) != NULL) {
-        if (bare_is_dots(entry->d_name))
-            continue;
-        if (bare_unlink(dirfd(list), entry->d_name)) {
-            done = true;
-            continue;
-        }
-        bare_unlock(dirfd(list), entry->d_name);
-        snprintf(to, sizeof(to), "+%llu", ++*fresh);
-        if (renameat2(dirfd(list), entry->d_name, top, to, RENAME_NOREPLACE) == 0)
-            done = true;
-    }
-    if (list)
-        closedir(list);
-    return unlinkat(top, name, AT_REMOVEDIR) == 0 || done;
-}
-
-/* Nothing but the host can make names in `top` itself. A pass may miss entries that come while it
- * lists; so passes are repeated until there is nothing left, or nothing that can be removed. */
-static void bare_empty(int top)
-{
-    unsigned long long fresh = 0;
-    struct dirent *entry;
-    bool left, done;
-    DIR *list;
-
-    do {
-        left = done = false;
-        list = bare_list(top, ".");
-        while (list && (entry = readdir(list)) != NULL) {
-            if (bare_is_dots(entry->d_name))
-                continue;
-            left = true;
-            if (bare_unlink(top, entry->d_name)) {
-                done = true;
-                continue;
-            }
-            bare_unlock(top, entry->d_name);
-            if (bare_flatten(top, entry->d_name, &fresh))
-                done = true;
-        }
-        if (list)
-            closedir(list);
-    } while (left && done);
-}
-
-/* ---- the directory of jobs' directories ------------------------------------------------------ */
 
 /* Waits for the guards of a host that died just now; false = somebody lives. File systems without
  * locks say nothing. */
@@ -146,7 +73,7 @@ static void bare_sweep_one(struct native *n, const char *name, const char *boot)
     if (fd < 0)
         return;
     if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && bare_is_free(fd)) {
-        bare_empty(fd);
+        tako__empty_dir(fd);
         unlinkat(n->bare_fd, name, AT_REMOVEDIR);
     }
     close(fd);
@@ -287,7 +214,7 @@ void native_bare_remove(struct native_box *box)
 {
     tako__close_fd(&box->app_fd);
     if (box->work_fd >= 0)
-        bare_empty(box->work_fd);
+        tako__empty_dir(box->work_fd);
     tako__close_fd(&box->work_fd);
     if (box->work[0] && unlinkat(box->n->bare_fd, box->work, AT_REMOVEDIR) < 0)
         tako__log(&box->n->host, TAKO_LOG_WARN, "native", "%s/%s stays behind: %s",

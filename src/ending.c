@@ -1,10 +1,10 @@
-/* ending.c - what becomes of a job when an attempt has ended: it ends, or goes back to the queue with
- * a note for its history, or ends and leaves a dead letter.
+/* ending.c - what becomes of a job when an attempt has ended: it ends, or goes back to the queue
+ * with a note for its history, or ends and leaves a dead letter.
  *
- * Two kinds of further attempts, told apart with care: those for causes of ours, when nothing of the
- * job ran (tako__run_again, bounded by limits.setup_attempts), and those for failures of the job's
- * own, which it has to ask for (tako__run_retry, bounded by max_attempts). Judging why an attempt
- * ended is done in classify.c, writing it down in pump.c.
+ * Two kinds of further attempts, told apart with care: those for causes of ours, when nothing of
+ * the job ran (tako__run_again, bounded by limits.setup_attempts), and those for failures of the
+ * job's own, which it has to ask for (tako__run_retry, bounded by max_attempts). Judging why an
+ * attempt ended is done in classify.c, writing it down in pump.c.
  *
  * SPDX-License-Identifier: MIT */
 #include "engine.h"
@@ -53,8 +53,8 @@ void tako__run_requeue(tako *t, struct tako__run *run, int64_t now_us, int64_t r
     }
 }
 
-/* base doubled for each attempt before, at most 30 s, give or take 10 %: jobs that failed together do
- * not come back together. */
+/* base doubled for each attempt before, at most 30 s, give or take 10 %: jobs that failed together
+ * do not come back together. */
 static int64_t ending_delay_us(int64_t base_ms, int before)
 {
     int64_t delay = base_ms * 1000;
@@ -121,14 +121,12 @@ bool tako__run_retry(tako *t, struct tako__run *run, const struct tako__spec *sp
     return true;
 }
 
-static void ending_dead(struct tako__run *run, const char *type, const char *message)
+static void ending_dead(tako *t, struct tako__run *run, const char *type, const char *message)
 {
-    tako__sanitize(message, strlen(message), run->dead_message, sizeof run->dead_message);
-    run->dead.size = sizeof run->dead;
-    run->dead.error_type = type;
-    run->dead.error_message = run->dead_message;
-    run->dead.created_us = run->ended_us;
-    run->dead.summary = "{}";
+    char shown[TAKO_ERROR_SIZE];
+
+    tako__sanitize(message, strlen(message), shown, sizeof shown);
+    tako__letter_write(&run->letter, &t->host, &run->row, type, shown, run->ended_us);
 }
 
 static bool ending_ours(const char *type)
@@ -136,13 +134,13 @@ static bool ending_ours(const char *type)
     return strcmp(type, "internal_error") == 0 || strcmp(type, "service_unavailable") == 0;
 }
 
-void tako__run_bury(struct tako__run *run, const struct tako__spec *spec, tako_verdict verdict,
-                    const struct tako__class *judged)
+void tako__run_bury(tako *t, struct tako__run *run, const struct tako__spec *spec,
+                    tako_verdict verdict, const struct tako__class *judged)
 {
     if (!judged->type)
         return;
     if (ending_ours(judged->type) || ending_worth(spec, verdict, judged))
-        ending_dead(run, judged->type, judged->message);
+        ending_dead(t, run, judged->type, judged->message);
 }
 
 void tako__run_end_plain(tako *t, struct tako__run *run, tako_status status, tako_verdict verdict,
@@ -155,10 +153,10 @@ void tako__run_end_plain(tako *t, struct tako__run *run, tako_status status, tak
     run->status = status;
     run->ended_us = tako__now_us(&t->host);
     if (ending_ours(type))
-        ending_dead(run, type, message);
+        ending_dead(t, run, type, message);
     if (run->result.failed) { /* cannot happen: the text is shorter than the room */
         tako__log(&t->host, TAKO_LOG_ERROR, "ending", "job %s: no room for its result", run->id);
-        run->dead.error_type = NULL;
+        tako__letter_drop(&run->letter);
         tako__run_requeue(t, run, run->ended_us, run->ended_us + ENDING_STUCK_US,
                           "no memory for its result");
     }

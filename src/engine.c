@@ -5,6 +5,7 @@
  * them and leaves the engine readable.
  *
  * SPDX-License-Identifier: MIT */
+#include "engine.h"
 #include "rules.h"
 #include "type.h"
 
@@ -21,7 +22,7 @@
 #define ENGINE_STRUCT_MORE 4096 /* bytes that a struct of a later version may have more */
 #define ENGINE_TTL_MIN_MS 60000
 #define ENGINE_TTL_MAX_MS INT64_C(315360000000) /* ten years */
-#define ENGINE_FLUSH_TRIES 5    /* failing transactions after which tako_stop gives up */
+#define ENGINE_FLUSH_TRIES 5 /* failing transactions after which tako_stop gives up */
 
 /* ---- at the door ----------------------------------------------------------------------------- */
 
@@ -282,8 +283,8 @@ static int engine_check_ttl(const char *member, int64_t ms, tako_error *err)
 {
     if (ms == 0 || (ms >= ENGINE_TTL_MIN_MS && ms <= ENGINE_TTL_MAX_MS))
         return TAKO_OK;
-    return tako__fail(err, TAKO_EINVAL, "%s: %" PRId64 ", not in %d-%" PRId64 " (0 = never)", member,
-                      ms, ENGINE_TTL_MIN_MS, ENGINE_TTL_MAX_MS);
+    return tako__fail(err, TAKO_EINVAL, "%s: %" PRId64 ", not in %d-%" PRId64 " (0 = never)",
+                      member, ms, ENGINE_TTL_MIN_MS, ENGINE_TTL_MAX_MS);
 }
 
 static int engine_check_options(const tako_options *o, tako_error *err)

@@ -69,8 +69,7 @@ struct tako__run {
     size_t n_blobs;
     const char **refs; /* hashes of what the result refers to; they lie in blobs */
     size_t n_refs;
-    tako_dead dead; /* its error_type is NULL when there is no dead letter */
-    char dead_message[TAKO_ERROR_SIZE];
+    struct tako__letter letter;
 };
 
 /* ---- what callers want written: lies on the caller's stack until done ---------------------- */
@@ -83,13 +82,13 @@ struct tako__op {
     const tako_row *rows; /* submit */
     const tako_blob *blobs;
     size_t n_rows, n_blobs;
-    const size_t *n_blobs_of; /* each row's part of blobs */
-    int *results;             /* room for n_rows */
+    const size_t *n_blobs_of;              /* each row's part of blobs */
+    int *results;                          /* room for n_rows */
     struct tako__version *const *versions; /* of the rows; NULL for handlers */
-    const char *const *fingerprints; /* of the rows with a key */
-    tako_id *found;                  /* out, room for n_rows: the job that has the key already */
-    bool keyed;                      /* some row has a key */
-    int64_t drop_dead;               /* the dead letter that goes with it, or 0 */
+    const char *const *fingerprints;       /* of the rows with a key */
+    tako_id *found;    /* out, room for n_rows: the job that has the key already */
+    bool keyed;        /* some row has a key */
+    int64_t drop_dead; /* the dead letter that goes with it, or 0 */
     const tako_version_info *version;
     tako_cancel_item cancel;
     const char *type; /* of the job to cancel, for the event */
@@ -131,7 +130,7 @@ struct tako {
     char *rootfs, *interpreter, *cgroup, *data_dir, *index_url, *proxy_url, *wheel_dir;
     const struct tako__exec_ops *native; /* NULL when left out */
     void *native_self; /* made by tako_start or tako_isolation, under the pump role */
-    void *handlers; /* of tako__exec_handler() */
+    void *handlers;    /* of tako__exec_handler() */
 
     pthread_mutex_t lock;
     pthread_cond_t work; /* workers: something is ready, or they shall leave */
@@ -203,8 +202,7 @@ struct tako {
 #define TAKO__IN_EVENT 2u
 #define TAKO__AFTER_STOP 4u
 #define TAKO__BEFORE_START 8u
-#define TAKO__ANYWHERE \
-    (TAKO__IN_HANDLER | TAKO__IN_EVENT | TAKO__AFTER_STOP | TAKO__BEFORE_START)
+#define TAKO__ANYWHERE (TAKO__IN_HANDLER | TAKO__IN_EVENT | TAKO__AFTER_STOP | TAKO__BEFORE_START)
 /* Every function of tako.h begins here: TAKO_OK, or EINVAL (t is NULL) or ESTATE with a message
  * that names the call and what to do. */
 TAKO_PRIVATE int tako__enter(tako *t, const char *call, unsigned allowed, tako_error *err);
@@ -221,9 +219,8 @@ TAKO_PRIVATE struct tako__type *tako__type_make(tako *t, const char *name,
                                                 struct tako__version *version);
 TAKO_PRIVATE void tako__type_link_locked(tako *t, struct tako__type *type);
 /* What runs jobs of a type, and its state. */
-TAKO_PRIVATE const struct tako__exec_ops *tako__type_exec(const tako *t,
-                                                          const struct tako__type *type,
-                                                          void **self);
+TAKO_PRIVATE const struct tako__exec_ops *
+tako__type_exec(const tako *t, const struct tako__type *type, void **self);
 
 /* Futexes (turn.c): tako__word_wait returns when *word is not `seen`, after timeout_us (-1 =
  * never), or for no reason. */
@@ -245,8 +242,8 @@ struct tako__prepared {
     const char **fingerprints;
     tako_id *found;
     size_t *n_blobs_of; /* each row's part of blobs */
-    bool sandboxed; /* at least one needs the sandbox */
-    bool keyed;     /* at least one has an idempotency key */
+    bool sandboxed;     /* at least one needs the sandbox */
+    bool keyed;         /* at least one has an idempotency key */
 };
 /* What a job is a copy of. */
 struct tako__parent {
@@ -271,8 +268,8 @@ TAKO_PRIVATE int tako__check_id(const char *call, const char *id, tako_error *er
 
 /* ---- pump.c and turn.c ----------------------------------------------------------------------- */
 
-/* Who has the idempotency key of `row`: found->text stays "" when nobody has. TAKO_ECONFLICT when it
- * is a job with another fingerprint. Any thread. */
+/* Who has the idempotency key of `row`: found->text stays "" when nobody has. TAKO_ECONFLICT when
+ * it is a job with another fingerprint. Any thread. */
 TAKO_PRIVATE int tako__key_holder(tako *t, const tako_row *row, const char *fingerprint,
                                   tako_id *found, tako_error *err);
 /* Has `op` written and waits for it: op->rc, also returned, with op->err. */
@@ -317,7 +314,7 @@ TAKO_PRIVATE bool tako__run_again(tako *t, struct tako__run *run, const char *ca
 TAKO_PRIVATE bool tako__run_retry(tako *t, struct tako__run *run, const struct tako__spec *spec,
                                   tako_verdict verdict, const struct tako__class *judged);
 /* Gives the end a dead letter when it is one that Tako or the retries gave up. */
-TAKO_PRIVATE void tako__run_bury(struct tako__run *run, const struct tako__spec *spec,
+TAKO_PRIVATE void tako__run_bury(tako *t, struct tako__run *run, const struct tako__spec *spec,
                                  tako_verdict verdict, const struct tako__class *judged);
 /* An ending that needs no memory; internal_error and service_unavailable have a dead letter. */
 TAKO_PRIVATE void tako__run_end_plain(tako *t, struct tako__run *run, tako_status status,

@@ -27,8 +27,8 @@
 #include <unistd.h>
 
 #define ENV_DIR "environments"
-#define ENV_MEMORY INT64_C(2147483648)   /* of the installer */
-#define ENV_LOOK_MS 20                   /* how often to look for a lock that somebody has */
+#define ENV_MEMORY INT64_C(2147483648)    /* of the installer */
+#define ENV_LOOK_MS 20                    /* how often to look for a lock that somebody has */
 #define ENV_BYTES_MAX INT64_C(8589934592) /* of one environment */
 #define ENV_ENTRIES_MAX 500000
 #define ENV_DEPTH_MAX 64
@@ -42,7 +42,7 @@ struct env_work {
     size_t n_all;
     const char *interpreter, *uv; /* uv NULL: pip */
     char key[65];
-    int dir_fd;     /* DATA_DIR/environments */
+    int dir_fd;       /* DATA_DIR/environments */
     int64_t until_us; /* monotonic */
     int64_t timeout_ms;
     const struct tako__sink *sink;
@@ -72,7 +72,8 @@ static void env_late(struct env_work *w)
     w->out->startup_timeout = true;
     (void)snprintf(w->out->message, sizeof w->out->message,
                    "Startup phase exceeded time limit (%" PRId64 "%s)",
-                   timeout_ms % 1000 ? timeout_ms : timeout_ms / 1000, timeout_ms % 1000 ? "ms" : "s");
+                   timeout_ms % 1000 ? timeout_ms : timeout_ms / 1000,
+                   timeout_ms % 1000 ? "ms" : "s");
 }
 
 static bool env_stopped(struct env_work *w, int wait_ms)
@@ -303,8 +304,8 @@ static bool env_install(struct env_work *w, const char *part, int64_t timeout_ms
 
 /* ---- the tree -------------------------------------------------------------------------------- */
 
-/* Makes a tree what it is to stay: readable by every job, owned by the host, nothing in it but files,
- * directories and links. 0, or an errno. */
+/* Makes a tree what it is to stay: readable by every job, owned by the host, nothing in it but
+ * files, directories and links. 0, or an errno. */
 static int env_settle(struct env_work *w, int dir, int depth)
 {
     struct dirent *entry;
@@ -331,16 +332,15 @@ static int env_settle(struct env_work *w, int dir, int depth)
             continue;
         }
         w->bytes += st.st_size;
-        if (!error && (++w->entries > ENV_ENTRIES_MAX || w->bytes > ENV_BYTES_MAX ||
-                       depth > ENV_DEPTH_MAX))
+        if (!error &&
+            (++w->entries > ENV_ENTRIES_MAX || w->bytes > ENV_BYTES_MAX || depth > ENV_DEPTH_MAX))
             error = EFBIG;
         if (!error && geteuid() == 0 && fchownat(dir, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0)
             error = errno;
         if (error || S_ISLNK(st.st_mode))
             continue;
         fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (fd < 0 ||
-            fchmod(fd, S_ISDIR(st.st_mode) || (st.st_mode & S_IXUSR) ? 0755 : 0644) < 0)
+        if (fd < 0 || fchmod(fd, S_ISDIR(st.st_mode) || (st.st_mode & S_IXUSR) ? 0755 : 0644) < 0)
             error = errno;
         else if (S_ISDIR(st.st_mode))
             error = env_settle(w, fd, depth + 1);
@@ -584,8 +584,8 @@ static void env_sweep_one(tako *t, int dir_fd, const char *key, int64_t now_us)
     fd = openat(dir_fd, lock, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
         env_remove(dir_fd, key);
-        tako__log(&t->host, TAKO_LOG_INFO, "env", "environment %.12s was not used any more: removed",
-                  key);
+        tako__log(&t->host, TAKO_LOG_INFO, "env",
+                  "environment %.12s was not used any more: removed", key);
     }
     tako__close_fd(&fd); /* the lock's file stays: whoever waits for it must find the same one */
 }

@@ -20,8 +20,8 @@ struct tako__env {
  * stream 2 of `sink`. An error only for lack of memory or a bug. */
 TAKO_PRIVATE int tako__env_ready(tako *t, const struct tako__version *version,
                                  const char *const *own, size_t n_own, int64_t timeout_ms,
-                                 const struct tako__sink *sink, int cancel_fd, struct tako__env *env,
-                                 struct tako__outcome *out);
+                                 const struct tako__sink *sink, int cancel_fd,
+                                 struct tako__env *env, struct tako__outcome *out);
 TAKO_PRIVATE void tako__env_leave(tako *t, struct tako__env *env);
 /* Removes environments that nobody has used for the engine's environment_ttl_ms. */
 TAKO_PRIVATE void tako__env_sweep(tako *t);

@@ -78,17 +78,18 @@ struct tako__outcome {
     int64_t throttled_us;  /* held back at the CPU share */
     int64_t survivors;     /* processes that had to be killed at the end */
     bool memory_by_rlimit; /* no memory cgroup: a MemoryError means that the limit was hit */
-    bool retryable; /* TAKO_VERDICT_SETUP for a passing cause: nothing ran, may be tried again */
-    bool dependency;      /* TAKO_VERDICT_SETUP: its requirements could not be installed */
+    bool retryable;  /* TAKO_VERDICT_SETUP for a passing cause: nothing ran, may be tried again */
+    bool dependency; /* TAKO_VERDICT_SETUP: its requirements could not be installed */
     bool startup_timeout; /* TAKO_VERDICT_SETUP: not in the time there was for that */
     int64_t install_us;   /* waited for its environment; -1 = it needs none */
     /* For TAKO_VERDICT_SETUP, _OUTPUT, _VIOLATION and failing handlers, else "". */
     char message[TAKO_ERROR_SIZE];
     const char *isolation; /* JSON object text in force, owned by the executor; or NULL */
 };
-#define TAKO__OUTCOME_INIT                                                                  \
-    {                                                                                       \
-        TAKO_VERDICT_NONE, -1, 0, -1, -1, -1, -1, 0, -1, -1, -1, -1, false, false, false, false, -1, "", NULL \
+#define TAKO__OUTCOME_INIT                                                                       \
+    {                                                                                            \
+        TAKO_VERDICT_NONE, -1, 0, -1, -1, -1, -1, 0, -1, -1, -1, -1, false, false, false, false, \
+            -1, "", NULL                                                                         \
     }
 
 struct tako__exec_ops {

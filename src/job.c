@@ -332,7 +332,8 @@ static int job_inherit(tako *t, const struct tako__parent *parent, tako_job *job
         return tako__fail(err, TAKO_EINVAL, "%s: a %s has those of its parent",
                           job->input ? "input" : "files", parent->relationship);
     if (!fork && job->code)
-        return tako__fail(err, TAKO_EINVAL, "code: a rerun has that of its parent; fork it instead");
+        return tako__fail(err, TAKO_EINVAL,
+                          "code: a rerun has that of its parent; fork it instead");
     if (fork && !job->code)
         return tako__fail(err, TAKO_EINVAL, "code: NULL; a fork is its parent with other code");
     paper->from = from;
@@ -528,9 +529,9 @@ static int job_prepare_one(tako *t, struct tako__prepared *out, const tako_job *
     if (rc == TAKO_OK && parent->rec)
         rc = job_inherit(t, parent, job, paper, err);
     if (rc == TAKO_OK && !paper->type)
-        rc = job_check_type(t, job->type ? job->type
-                                         : (parent->rec ? tako_record_type(parent->rec) : "default"),
-                            paper, err);
+        rc = job_check_type(
+            t, job->type ? job->type : (parent->rec ? tako_record_type(parent->rec) : "default"),
+            paper, err);
     if (rc == TAKO_OK)
         rc = job_check_code(&t->limits, job, paper, err);
     if (rc == TAKO_OK)

@@ -28,8 +28,7 @@ struct keeper_job {
     tako_status status;
     struct tako__buf result; /* or a note */
     int failures;
-    tako_dead dead; /* its error_type is NULL when there is no dead letter */
-    char message[64];
+    struct tako__letter letter;
 };
 
 struct keeper_scan {
@@ -70,6 +69,7 @@ static int keeper_saw_job(void *ctx, const tako_row *row)
     struct keeper_scan *s = ctx;
     struct tako__note note;
     struct keeper_job *job;
+    char message[64];
 
     if (strlen(row->id) >= sizeof job->id || strlen(row->type) >= sizeof job->type)
         return TAKO_ESTORE;
@@ -93,14 +93,9 @@ static int keeper_saw_job(void *ctx, const tako_row *row)
                            "Job was cancelled; the node that ran it is dead");
     } else if (job->deaths >= s->t->max_deaths) {
         job->status = TAKO_FAILED;
-        (void)snprintf(job->message, sizeof job->message, "job was running at %d node deaths",
-                       job->deaths);
-        tako__result_unrun(&job->result, TAKO_VERDICT_LOST, "interrupted", job->message);
-        job->dead.size = sizeof job->dead;
-        job->dead.error_type = "interrupted";
-        job->dead.error_message = job->message;
-        job->dead.created_us = s->now_us;
-        job->dead.summary = "{}";
+        (void)snprintf(message, sizeof message, "job was running at %d node deaths", job->deaths);
+        tako__result_unrun(&job->result, TAKO_VERDICT_LOST, "interrupted", message);
+        tako__letter_write(&job->letter, &s->t->host, row, "interrupted", message, s->now_us);
     } else {
         job->status = TAKO_QUEUED;
         note.attempt = row->attempt;
@@ -148,7 +143,7 @@ static int keeper_take_back(tako *t, struct keeper_scan *s, const char *node, ta
         items[n].failures = job->failures;
         items[n].result = job->result.data;
         items[n].result_len = job->result.len;
-        items[n].dead = job->dead.error_type ? &job->dead : NULL;
+        items[n].dead = job->letter.dead.error_type ? &job->letter.dead : NULL;
     }
     if (n)
         rc = t->ops->finish(t->store, items, n, results, err);
@@ -240,6 +235,7 @@ out:
     while ((job = s.jobs) != NULL) {
         s.jobs = job->next;
         tako__buf_free(&job->result);
+        tako__letter_drop(&job->letter);
         tako__free(&t->host, job);
     }
     return rc;

@@ -1,8 +1,7 @@
 /* lineage.c - what can be asked of jobs that are past: reruns and forks, the history of moves, dead
  * letters, and reading their files by range.
  *
- * A dead letter is kept by the store as an id, a job and a reason. All else that a caller sees of it
- * is taken from the job's own record, which stays as long as the letter does.
+ * What is lent to a caller was copied before, so that no lock of the store is held meanwhile.
  *
  * SPDX-License-Identifier: MIT */
 #include "engine.h"
@@ -12,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINEAGE_PIECE 65536 /* bytes that are lent at once */
+#define LINEAGE_PIECE \
+    1048576 /* bytes that are lent at once: a store may have to count from the start */
 #define LINEAGE_LIST_MAX 1000
 #define LINEAGE_LIST_DEFAULT 100
 
@@ -36,8 +36,7 @@ static int lineage_child(tako *t, const char *call, const char *id, const char *
     rc = tako__row(t, id, &parent.rec, err);
     if (rc != TAKO_OK)
         return rc;
-    if (strcmp(relationship, "rerun") == 0 &&
-        !tako_status_terminal(tako_record_status(parent.rec)))
+    if (strcmp(relationship, "rerun") == 0 && !tako_status_terminal(tako_record_status(parent.rec)))
         rc = tako__fail(err, TAKO_ESTATE,
                         "%s: job %s is %s; only a job that has ended can be run again", call, id,
                         tako_status_name(tako_record_status(parent.rec)));
@@ -193,7 +192,8 @@ static int lineage_lend(tako *t, const char *sha256, int64_t offset, int64_t len
         if (rc == TAKO_ENOMEM)
             rc = tako__nomem(err);
         else if (rc == TAKO_ENOTFOUND)
-            rc = tako__fail(err, TAKO_ENOTFOUND, "tako_read_file: the content was removed meanwhile");
+            rc = tako__fail(err, TAKO_ENOTFOUND,
+                            "tako_read_file: the content was removed meanwhile");
         else if (rc == TAKO_OK && piece.len == 0)
             rc = tako__fail(err, TAKO_ESTORE, "the store is damaged: content %s is too short",
                             sha256);
@@ -280,95 +280,73 @@ int tako_read_file(tako *t, const char *id, int kind, const char *name, int64_t 
 
 /* ---- dead letters ---------------------------------------------------------------------------- */
 
-struct lineage_letter {
-    int64_t id, created_us;
-    char job_id[65], error_type[65], message[TAKO_ERROR_SIZE];
-};
-
+/* Copies of dead letters, so that callers are called with no lock of the store held. */
 struct lineage_letters {
-    struct lineage_letter *list;
+    const tako_host *host;
+    tako_dead *list;
     size_t count, room;
 };
+
+enum { LINEAGE_TEXTS = 7 };
+
+/* The texts of a dead letter, in one order. */
+static void lineage_texts(tako_dead *d, const char **texts[LINEAGE_TEXTS])
+{
+    texts[0] = &d->job_id;
+    texts[1] = &d->type;
+    texts[2] = &d->error_type;
+    texts[3] = &d->error_message;
+    texts[4] = &d->client_ip;
+    texts[5] = &d->correlation_id;
+    texts[6] = &d->summary;
+}
 
 static int lineage_saw_dead(void *ctx, const tako_dead *dead)
 {
     struct lineage_letters *all = ctx;
-    struct lineage_letter *l;
+    const char **texts[LINEAGE_TEXTS];
+    const char *text;
+    int i, rc = 0;
 
-    if (all->count == all->room || !dead->job_id || strlen(dead->job_id) >= sizeof l->job_id)
-        return TAKO_ESTORE;
-    l = &all->list[all->count++];
-    l->id = dead->id;
-    l->created_us = dead->created_us;
-    (void)snprintf(l->job_id, sizeof l->job_id, "%s", dead->job_id);
-    (void)snprintf(l->error_type, sizeof l->error_type, "%s",
-                   dead->error_type ? dead->error_type : "");
-    (void)snprintf(l->message, sizeof l->message, "%s",
-                   dead->error_message ? dead->error_message : "");
-    return 0;
-}
-
-/* What the contract calls job_data: enough to know the job by, and nothing of its content. */
-static void lineage_summary(struct tako__buf *out, const tako_record *rec)
-{
-    const struct tako__spec *spec = tako__record_spec(rec);
-    size_t i;
-
-    tako__buf_puts(out, "{");
-    tako__json_put_str(out, "job_type", tako_record_type(rec));
-    tako__json_put_str(out, "code_hash", spec->code_hash);
-    tako__json_put_str(out, "input_hash", spec->input_canon);
-    tako__json_put_int(out, "code_size_bytes", spec->code_bytes);
-    tako__json_put_int(out, "input_size_bytes", spec->input_bytes);
-    tako__json_put_bool(out, "has_idempotency_key", tako_record_idempotency_key(rec) != NULL);
-    tako__json_put_int(out, "timeout_ms", spec->timeout_ms);
-    tako__json_put_int(out, "startup_timeout_ms", spec->startup_timeout_ms);
-    if (spec->n_requirements) {
-        tako__json_put_key(out, "requirements");
-        for (i = 0; i < spec->n_requirements; i++) {
-            tako__buf_puts(out, i ? "," : "[");
-            tako__buf_json(out, spec->requirements[i], strlen(spec->requirements[i]));
-        }
-        tako__buf_puts(out, "]");
+    if (all->count == all->room)
+        return TAKO_ESTORE; /* more than asked for */
+    all->list[all->count] = *dead;
+    lineage_texts(&all->list[all->count++], texts);
+    for (i = 0; i < LINEAGE_TEXTS; i++) {
+        text = *texts[i];
+        *texts[i] = tako__strdup(all->host, text);
+        if (text && !*texts[i])
+            rc = TAKO_ENOMEM;
     }
-    if (spec->correlation_id)
-        tako__json_put_str(out, "correlation_id", spec->correlation_id);
-    if (tako_record_parent(rec))
-        tako__json_put_str(out, "parent_execution_id", tako_record_parent(rec));
-    tako__buf_puts(out, "}");
+    return rc;
 }
 
-static int lineage_tell_dead(tako *t, const struct lineage_letter *l, tako_dead_fn *each, void *ctx,
-                             tako_error *err)
+static int lineage_letters_make(tako *t, struct lineage_letters *all, size_t room, tako_error *err)
 {
-    struct tako__buf summary;
-    tako_record *rec = NULL;
-    tako_dead dead;
-    int rc;
+    memset(all, 0, sizeof *all);
+    all->host = &t->host;
+    all->room = room;
+    all->list = tako__array(&t->host, room, sizeof *all->list);
+    return all->list ? TAKO_OK : tako__nomem(err);
+}
 
-    rc = tako__row(t, l->job_id, &rec, err);
-    if (rc == TAKO_ENOTFOUND) /* removed in the meantime, and the letter with it */
-        return TAKO_OK;
-    if (rc != TAKO_OK)
-        return rc;
-    tako__buf_init(&summary, &t->host);
-    lineage_summary(&summary, rec);
-    memset(&dead, 0, sizeof dead);
-    dead.size = sizeof dead;
-    dead.id = l->id;
-    dead.job_id = l->job_id;
-    dead.type = tako_record_type(rec);
-    dead.error_type = l->error_type;
-    dead.error_message = l->message;
-    dead.retry_count = tako__record_spec(rec)->retries;
-    dead.created_us = l->created_us;
-    dead.client_ip = tako_record_client_ip(rec);
-    dead.correlation_id = tako_record_correlation_id(rec);
-    dead.summary = summary.data;
-    rc = summary.failed ? tako__nomem(err) : each(ctx, &dead);
-    tako__buf_free(&summary);
-    tako_record_free(rec);
-    return rc;
+static void lineage_letters_free(struct lineage_letters *all)
+{
+    union {
+        const char *in;
+        char *out;
+    } text;
+    const char **texts[LINEAGE_TEXTS];
+    size_t i, k;
+
+    for (i = 0; i < all->count; i++) {
+        lineage_texts(&all->list[i], texts);
+        for (k = 0; k < LINEAGE_TEXTS; k++) {
+            text.in = *texts[k];
+            tako__free(all->host, text.out);
+        }
+    }
+    tako__free(all->host, all->list);
 }
 
 int tako_dead_list(tako *t, const tako_dead_filter *f, tako_dead_fn *each, void *ctx,
@@ -393,15 +371,15 @@ int tako_dead_list(tako *t, const tako_dead_filter *f, tako_dead_fn *each, void 
         return rc;
     if (filter.limit == 0)
         filter.limit = LINEAGE_LIST_DEFAULT;
-    memset(&all, 0, sizeof all);
-    all.room = (size_t)filter.limit;
-    all.list = tako__array(&t->host, all.room, sizeof *all.list);
-    if (!all.list)
-        return tako__nomem(err);
+    rc = lineage_letters_make(t, &all, (size_t)filter.limit, err);
+    if (rc != TAKO_OK)
+        return rc;
     rc = t->ops->list_dead(t->store, &filter, 0, lineage_saw_dead, &all, err);
+    if (rc == TAKO_ENOMEM)
+        rc = tako__nomem(err);
     for (i = 0; rc == TAKO_OK && i < all.count; i++)
-        rc = lineage_tell_dead(t, &all.list[i], each, ctx, err);
-    tako__free(&t->host, all.list);
+        rc = each(ctx, &all.list[i]);
+    lineage_letters_free(&all);
     return rc;
 }
 
@@ -472,22 +450,23 @@ int tako_dead_remove(tako *t, int64_t id, tako_error *err)
 
 int tako_dead_retry(tako *t, int64_t id, tako_id *out, tako_error *err)
 {
-    struct lineage_letter letter;
     struct lineage_letters one;
     int rc = tako__enter(t, "tako_dead_retry", TAKO__IN_HANDLER | TAKO__BEFORE_START, err);
 
+    if (rc == TAKO_OK)
+        rc = lineage_letters_make(t, &one, 1, err);
     if (rc != TAKO_OK)
         return rc;
-    one.list = &letter;
-    one.count = 0;
-    one.room = 1;
     rc = t->ops->get_dead(t->store, id, lineage_saw_dead, &one, err);
-    if (rc == TAKO_ENOTFOUND || (rc == TAKO_OK && one.count == 0))
-        return tako__fail(err, TAKO_ENOTFOUND, "tako_dead_retry: there is no dead letter %" PRId64,
-                          id);
-    if (rc != TAKO_OK)
-        return rc;
-    return lineage_child(t, "tako_dead_retry", letter.job_id, "rerun", NULL, id, out, err);
+    if (rc == TAKO_ENOMEM)
+        rc = tako__nomem(err);
+    else if (rc == TAKO_ENOTFOUND || (rc == TAKO_OK && one.count == 0))
+        rc = tako__fail(err, TAKO_ENOTFOUND, "tako_dead_retry: there is no dead letter %" PRId64,
+                        id);
+    else if (rc == TAKO_OK)
+        rc = lineage_child(t, "tako_dead_retry", one.list[0].job_id, "rerun", NULL, id, out, err);
+    lineage_letters_free(&one);
+    return rc;
 }
 
 /* ---- retention ------------------------------------------------------------------------------- */

@@ -470,7 +470,7 @@ static int pump_write_ends(tako *t, struct pump_batch *b, tako_error *err)
         f->result_len = run->result.len;
         f->refs = run->refs;
         f->n_refs = run->n_refs;
-        f->dead = run->dead.error_type ? &run->dead : NULL;
+        f->dead = run->letter.dead.error_type ? &run->letter.dead : NULL;
     }
     if (n == 0)
         return TAKO_OK;

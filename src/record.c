@@ -641,6 +641,36 @@ RECORD_GET(int64_t, tako__record_setup_us, rec->result.setup_us, -1)
 
 #undef RECORD_GET
 
+void tako__letter_write(struct tako__letter *l, const tako_host *host, const tako_row *row,
+                        const char *error_type, const char *message, int64_t at_us)
+{
+    tako__letter_drop(l);
+    (void)snprintf(l->message, sizeof l->message, "%s", message);
+    l->dead.size = sizeof l->dead;
+    l->dead.error_type = error_type;
+    l->dead.error_message = l->message;
+    l->dead.created_us = at_us;
+    l->dead.summary = "{}";
+    tako__buf_init(&l->summary, host);
+    if (tako__record_make(&l->rec, host, row, NULL) != TAKO_OK)
+        return;
+    l->dead.retry_count = l->rec->spec.retries;
+    l->dead.client_ip = l->rec->spec.client_ip;
+    l->dead.correlation_id = l->rec->spec.correlation_id;
+    tako__record_summary(&l->summary, l->rec);
+    if (!l->summary.failed)
+        l->dead.summary = l->summary.data;
+}
+
+void tako__letter_drop(struct tako__letter *l)
+{
+    if (l->summary.host)
+        tako__buf_free(&l->summary);
+    tako_record_free(l->rec);
+    memset(&l->dead, 0, sizeof l->dead);
+    l->rec = NULL;
+}
+
 const struct tako__spec *tako__record_spec(const tako_record *rec)
 {
     return &rec->spec;
@@ -653,8 +683,7 @@ int tako__record_refs(const tako_record *rec, const char ***refs, size_t *count,
     const char **list;
     size_t i, n = 0;
 
-    list = tako__array(&rec->host,
-                       5 + rec->counts[TAKO_INPUT_FILES] + rec->counts[TAKO_ARTIFACTS],
+    list = tako__array(&rec->host, 5 + rec->counts[TAKO_INPUT_FILES] + rec->counts[TAKO_ARTIFACTS],
                        sizeof *list);
     if (!list)
         return tako__nomem(err);

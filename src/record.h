@@ -24,12 +24,12 @@ struct tako__spec {
     const char *correlation_id;
     const char *client_ip;
     int64_t cpu_timeout_ms, output_kill_bytes; /* 0 = none */
-    const char *input_canon;          /* 64 hex: of the input's canonical JSON */
-    int64_t code_bytes, input_bytes;  /* their sizes */
-    const char *digest;               /* of the job type's version; NULL for handlers */
-    const char *fingerprint;          /* 64 hex, when there is an idempotency key */
-    int max_attempts;                 /* 1-100 */
-    const char *retry_on;             /* error types separated by commas; NULL = the usual ones */
+    const char *input_canon;                   /* 64 hex: of the input's canonical JSON */
+    int64_t code_bytes, input_bytes;           /* their sizes */
+    const char *digest;                        /* of the job type's version; NULL for handlers */
+    const char *fingerprint;                   /* 64 hex, when there is an idempotency key */
+    int max_attempts;                          /* 1-100 */
+    const char *retry_on; /* error types separated by commas; NULL = the usual ones */
     int64_t retry_delay_ms, startup_timeout_ms;
     int cpu_percent;
     bool network;
@@ -92,8 +92,13 @@ TAKO_PRIVATE int64_t tako__record_setup_us(const tako_record *rec);
 /* Appends the record as contract 1.9 has it (section "on the wire"), slim or full. */
 TAKO_PRIVATE void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full);
 
-/* The hashes of all content that the row of this record refers to, each as often as it is mentioned:
- * what a removal needs. The array is the caller's (tako__free), the hashes live as long as `rec`. */
+/* Appends what a dead letter says of its job, as a JSON object: enough to know it by, and nothing
+ * of its content. */
+TAKO_PRIVATE void tako__record_summary(struct tako__buf *out, const tako_record *rec);
+
+/* The hashes of all content that the row of this record refers to, each as often as it is
+ * mentioned: what a removal needs. The array is the caller's (tako__free), the hashes live as long
+ * as `rec`. */
 TAKO_PRIVATE int tako__record_refs(const tako_record *rec, const char ***refs, size_t *count,
                                    tako_error *err);
 
@@ -105,6 +110,20 @@ struct tako__note {
     const char *cause;
 };
 TAKO_PRIVATE void tako__note_print(struct tako__buf *out, const struct tako__note *note);
+
+/* A dead letter with what it borrows. Zeroed = none. */
+struct tako__letter {
+    tako_dead dead; /* error_type is NULL when there is none */
+    tako_record *rec;
+    struct tako__buf summary;
+    char message[TAKO_ERROR_SIZE];
+};
+/* Fills it for a job's row. `error_type` is static text. Without memory it says less of the job,
+ * but it is there all the same. */
+TAKO_PRIVATE void tako__letter_write(struct tako__letter *l, const tako_host *host,
+                                     const tako_row *row, const char *error_type,
+                                     const char *message, int64_t at_us);
+TAKO_PRIVATE void tako__letter_drop(struct tako__letter *l);
 
 /* The state table: is this move allowed at all? */
 TAKO_PRIVATE bool tako__status_move_ok(tako_status from, tako_status to);

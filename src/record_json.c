@@ -238,3 +238,32 @@ void tako__record_print(struct tako__buf *out, const tako_record *rec, bool full
         wire_full(out, rec);
     tako__buf_puts(out, "}");
 }
+
+void tako__record_summary(struct tako__buf *out, const tako_record *rec)
+{
+    const struct tako__spec *spec = tako__record_spec(rec);
+    size_t i;
+
+    tako__buf_puts(out, "{");
+    tako__json_put_str(out, "job_type", tako_record_type(rec));
+    tako__json_put_str(out, "code_hash", spec->code_hash);
+    tako__json_put_str(out, "input_hash", spec->input_canon);
+    tako__json_put_int(out, "code_size_bytes", spec->code_bytes);
+    tako__json_put_int(out, "input_size_bytes", spec->input_bytes);
+    tako__json_put_bool(out, "has_idempotency_key", tako_record_idempotency_key(rec) != NULL);
+    tako__json_put_int(out, "timeout_ms", spec->timeout_ms);
+    tako__json_put_int(out, "startup_timeout_ms", spec->startup_timeout_ms);
+    if (spec->n_requirements) {
+        tako__json_put_key(out, "requirements");
+        for (i = 0; i < spec->n_requirements; i++) {
+            tako__buf_puts(out, i ? "," : "[");
+            tako__buf_json(out, spec->requirements[i], strlen(spec->requirements[i]));
+        }
+        tako__buf_puts(out, "]");
+    }
+    if (spec->correlation_id)
+        tako__json_put_str(out, "correlation_id", spec->correlation_id);
+    if (tako_record_parent(rec))
+        tako__json_put_str(out, "parent_execution_id", tako_record_parent(rec));
+    tako__buf_puts(out, "}");
+}

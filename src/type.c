@@ -1,10 +1,10 @@
 /* type.c - job types: every rule of tako_job_type is checked here, and a definition becomes a
  * version, whose digest jobs are pinned to.
  *
- * A definition is kept as one JSON document; what runs jobs is read back from that document, so that
- * a version loaded from the store is the same as one that was just defined. The digest covers what
- * contract 5.3 lists, and ours (command, file name, secret files) only when they are set. Limits are
- * not in it: those of a job are fixed when it is submitted.
+ * A definition is kept as one JSON document; what runs jobs is read back from that document, so
+ * that a version loaded from the store is the same as one that was just defined. The digest covers
+ * what contract 5.3 lists, and ours (command, file name, secret files) only when they are set.
+ * Limits are not in it: those of a job are fixed when it is submitted.
  * Writes nothing itself but through tako__version_store, in the pump's transaction.
  *
  * SPDX-License-Identifier: MIT */
@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TYPE_LIST_MAX 256        /* entries of each list of a type, requirements excepted */
-#define TYPE_PATH_MAX 4096       /* bytes of a path */
-#define TYPE_DIGITS_MIN 12       /* of a digest that names a version */
+#define TYPE_LIST_MAX 256  /* entries of each list of a type, requirements excepted */
+#define TYPE_PATH_MAX 4096 /* bytes of a path */
+#define TYPE_DIGITS_MIN 12 /* of a digest that names a version */
 #define TYPE_MEMORY 536870912
 #define TYPE_RETRY_DELAY_MS 1000
 
@@ -30,8 +30,8 @@
 static int type_fault(tako_error *err, const char *member, size_t at, const char *value,
                       const char *fault)
 {
-    return tako__fail(err, TAKO_EINVAL, "%s[%zu]: '%.80s': %s", member, at, value ? value : "(NULL)",
-                      fault);
+    return tako__fail(err, TAKO_EINVAL, "%s[%zu]: '%.80s': %s", member, at,
+                      value ? value : "(NULL)", fault);
 }
 
 static int type_check_count(const char *member, const void *list, size_t count, size_t most,
@@ -63,8 +63,8 @@ static int type_check_lists(const tako_job_type *d, tako_error *err)
     size_t i, k;
     int rc;
 
-    rc = type_check_count("requirements", d->requirements, d->n_requirements,
-                          TAKO_REQUIREMENTS_MAX, err);
+    rc = type_check_count("requirements", d->requirements, d->n_requirements, TAKO_REQUIREMENTS_MAX,
+                          err);
     for (i = 0; rc == TAKO_OK && i < d->n_requirements; i++) {
         fault = d->requirements[i] ? tako__rule_requirement(d->requirements[i]) : "NULL";
         if (fault)
@@ -330,8 +330,8 @@ out:
     return rc;
 }
 
-static int type_read_list(struct tako__version *v, const char *key, const char ***out, size_t *count,
-                          tako_error *err)
+static int type_read_list(struct tako__version *v, const char *key, const char ***out,
+                          size_t *count, tako_error *err)
 {
     const struct tako__json *list = tako__json_get(v->doc, key);
     size_t i, n = tako__json_count(list);
@@ -719,6 +719,7 @@ int tako_define_type(tako *t, const tako_job_type *given, tako_error *err)
     static const tako_job_type none = TAKO_JOB_TYPE_INIT;
     tako_job_type type = none;
     struct tako__version *v = NULL;
+    size_t i;
     int rc = tako__enter(t, "tako_define_type", TAKO__BEFORE_START | TAKO__IN_HANDLER, err);
 
     if (rc != TAKO_OK)
@@ -728,6 +729,12 @@ int tako_define_type(tako *t, const tako_job_type *given, tako_error *err)
     rc = tako__struct_in(&type, sizeof type, sizeof type, given, "type", err);
     if (rc == TAKO_OK)
         rc = tako__version_make(&v, &t->host, &type, &t->limits, err);
+    for (i = 0; rc == TAKO_OK && i < type.n_environment; i++)
+        if (tako__secret_looking(type.environment[i].name, type.environment[i].value))
+            tako__log(&t->host, TAKO_LOG_WARN, "type",
+                      "job type '%s': the variable %s looks like a secret, and every job of this "
+                      "type can read it; secret_files keep secrets out of records and environments",
+                      v->name, type.environment[i].name);
     if (rc == TAKO_OK)
         rc = type_define(t, v, err);
     return rc;
@@ -735,7 +742,8 @@ int tako_define_type(tako *t, const tako_job_type *given, tako_error *err)
 
 int tako__types_ship(tako *t, tako_error *err)
 {
-    static const char *const data[] = {"pandas", "numpy"}, *const learn[] = {"numpy", "scikit-learn"};
+    static const char *const data[] = {"pandas", "numpy"}, *const learn[] = {"numpy",
+                                                                             "scikit-learn"};
     static const tako_job_type none = TAKO_JOB_TYPE_INIT;
     tako_job_type types[3] = {none, none, none};
     struct tako__version *v;
@@ -866,7 +874,8 @@ int tako_versions(tako *t, const char *name, tako_version_fn *each, void *ctx, t
     if (!each)
         return tako__fail(err, TAKO_EINVAL, "tako_versions: each is NULL");
     if (name && !tako__type_name_ok(name))
-        return tako__fail(err, TAKO_EINVAL, "tako_versions: '%.80s' is no name of a job type", name);
+        return tako__fail(err, TAKO_EINVAL, "tako_versions: '%.80s' is no name of a job type",
+                          name);
     memset(&all, 0, sizeof all);
     all.host = &t->host;
     rc = t->ops->versions(t->store, name, type_copy, &all, err);

@@ -121,6 +121,7 @@ void tako__run_free(tako *t, struct tako__run *run)
     tako__run_drop_blobs(t, run);
     tako__free(&t->host, run->blobs);
     tako__free(&t->host, run->refs);
+    tako__letter_drop(&run->letter);
     tako__buf_free(&run->result);
     tako__free(&t->host, run);
 }
@@ -730,7 +731,7 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
     run->ended_us = now_us > run->started_us ? now_us : run->started_us;
     if (exec_rc != TAKO_OK) {
         tako__run_end_plain(t, run, TAKO_FAILED, out->verdict, "internal_error",
-                         out->message[0] ? out->message : tako_strerror(exec_rc));
+                            out->message[0] ? out->message : tako_strerror(exec_rc));
         return;
     }
     tail = tako__capture_tail(&s->err, &tail_len);
@@ -741,10 +742,10 @@ static void worker_judge(struct worker_sink *s, struct tako__outcome *out, int e
         return;
     run->status = judged.status;
     worker_print(s, out, &judged, run->started_us);
-    tako__run_bury(run, load->spec, out->verdict, &judged);
+    tako__run_bury(t, run, load->spec, out->verdict, &judged);
     if (s->nomem || run->result.failed)
         tako__run_end_plain(t, run, TAKO_FAILED, out->verdict, "internal_error",
-                         "out of memory while the results of the job were collected");
+                            "out of memory while the results of the job were collected");
 }
 
 static void worker_attempt(struct tako__worker *w, struct tako__run *run)
@@ -780,9 +781,10 @@ static void worker_attempt(struct tako__worker *w, struct tako__run *run)
         if (rc == TAKO_EINVAL) /* a secret file, or a name */
             tako__run_end_plain(t, run, TAKO_FAILED, TAKO_VERDICT_SETUP, "config_error",
                                 err.message);
-        else if (rc == TAKO_ENOTFOUND || rc == TAKO_EINTERNAL || !tako__run_again(t, run, err.message))
+        else if (rc == TAKO_ENOTFOUND || rc == TAKO_EINTERNAL ||
+                 !tako__run_again(t, run, err.message))
             tako__run_end_plain(t, run, TAKO_FAILED, TAKO_VERDICT_SETUP, "internal_error",
-                             err.message);
+                                err.message);
         tako__log(&t->host, TAKO_LOG_ERROR, "worker", "job %s: %s", run->id, err.message);
     } else {
         load.task.cancel_fd = w->cancel_fd;

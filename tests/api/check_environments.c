@@ -38,7 +38,8 @@ static void env_wheel(const struct env_bench *b, const char *name, const char *b
         "info = name + '-1.0.dist-info/'\n"
         "with zipfile.ZipFile('%s/%s-1.0-py3-none-any.whl' % (where, name), 'w') as z:\n"
         "    z.writestr(name + '.py', body)\n"
-        "    z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: %s\\nVersion: 1.0\\n' % name)\n"
+        "    z.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: %s\\nVersion: 1.0\\n' % "
+        "name)\n"
         "    z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\n'\n"
         "               'Root-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
         "    z.writestr(info + 'RECORD', '')\n";
@@ -139,13 +140,14 @@ START_TEST(a_wheel_is_installed_once_and_seen_by_jobs_without_network)
         OK(tako_define_type(b.t, &type, &err));
     }
     job.type = "greeter";
-    rec = sandbox_run_job(b.t,
-                          "import tk_hello, socket, os\nprint(tk_hello.hello(), tk_hello.__file__)\n"
-                          "try: open('/packages/x', 'w')\n"
-                          "except OSError as e: print('read-only', e.errno in (13, 30))\n"
-                          "try: socket.create_connection(('192.0.2.1', 9), 1)\n"
-                          "except OSError as e: print('no network')\n",
-                          &job);
+    rec = sandbox_run_job(
+        b.t,
+        "import tk_hello, socket, os\nprint(tk_hello.hello(), tk_hello.__file__)\n"
+        "try: open('/packages/x', 'w')\n"
+        "except OSError as e: print('read-only', e.errno in (13, 30))\n"
+        "try: socket.create_connection(('192.0.2.1', 9), 1)\n"
+        "except OSError as e: print('no network')\n",
+        &job);
     ck_assert_msg(tako_record_status(rec) == TAKO_SUCCEEDED, "%s\n%s",
                   tako_record_error_message(rec), tako_record_stderr(rec, NULL));
     ck_assert_str_eq(tako_record_stdout(rec, NULL),
@@ -167,7 +169,8 @@ START_TEST(a_wheel_is_installed_once_and_seen_by_jobs_without_network)
     tako_record_free(rec);
     ck_assert_int_eq(b.made, 1);
     /* and who asks for nothing sees nothing of it */
-    rec = sandbox_run(b.t, "import os\nprint(os.path.exists('/packages'), os.environ.get('PYTHONPATH'))");
+    rec = sandbox_run(
+        b.t, "import os\nprint(os.path.exists('/packages'), os.environ.get('PYTHONPATH'))");
     ck_assert_str_eq(tako_record_stdout(rec, NULL), "False None\n");
     ck_assert_int_eq(tako_record_install_us(rec), -1);
     tako_record_free(rec);
@@ -396,6 +399,77 @@ START_TEST(leftovers_of_a_builder_that_died_are_replaced_and_unused_environments
 }
 END_TEST
 
+/* Copies a program and its libraries into a root, to the places they have here. */
+static void env_copy_program(const char *root, const char *program)
+{
+    char command[2000];
+
+    (void)snprintf(command, sizeof command,
+                   "set -e; for f in %s $(ldd %s | grep -o '/[^ ]*'); do "
+                   "mkdir -p '%s'\"$(dirname \"$f\")\"; cp -L \"$f\" '%s'\"$f\"; done",
+                   program, program, root, root);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* A root without Python and pip, with a program called uv that tells what it was asked. */
+START_TEST(uv_installs_where_the_root_has_it)
+{
+    static const char uv[] =
+        "#!/bin/sh\necho \"$@\" >/install/packages/asked\n"
+        "while read -r line; do echo \"$line\" >>/install/packages/asked; done "
+        "</code/requirements.txt\n";
+    static const char *const command[] = {"/bin/sh", "/code/main.sh", NULL}, *const list[] = {
+                                                                                 "a>=1"};
+    struct env_bench b;
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job_type type = TAKO_JOB_TYPE_INIT;
+    tako_job job = TAKO_JOB_INIT;
+    tako_error err = {0, 0, ""};
+    char root[400], path[1000];
+    tako *t = NULL;
+    tako_record *rec;
+    int fd;
+
+    if (!env_open(&b, 1, NULL))
+        return;
+    (void)snprintf(root, sizeof root, "%s/root", b.top);
+    (void)snprintf(path, sizeof path, "mkdir -p '%s/usr/bin' '%s/bin'", root, root);
+    ck_assert_int_eq(system(path), 0);
+    env_copy_program(root, "/bin/sh");
+    env_copy_program(root, "/bin/cat");
+    (void)snprintf(path, sizeof path, "cp '%s/bin/sh' '%s/usr/bin/python3'", root, root);
+    ck_assert_int_eq(system(path), 0); /* never run, but it has to be there */
+    (void)snprintf(path, sizeof path, "%s/usr/bin/uv", root);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, uv, sizeof uv - 1), (ssize_t)sizeof uv - 1);
+    (void)close(fd);
+    opts.workers = 1;
+    opts.rootfs = root;
+    opts.data_dir = b.data;
+    opts.wheel_dir = b.wheels;
+    OK(tako_open(&t, &opts, &err));
+    OK(tako_start(t, &err));
+    type.name = "uv";
+    type.command = command;
+    type.file_name = "main.sh";
+    type.requirements = list;
+    type.n_requirements = 1;
+    OK(tako_define_type(t, &type, &err));
+    job.type = "uv";
+    rec = sandbox_run_job(t, "cat /packages/asked", &job);
+    ck_assert_msg(tako_record_status(rec) == TAKO_SUCCEEDED, "%s\n%s",
+                  tako_record_error_message(rec), tako_record_stderr(rec, NULL));
+    ck_assert_str_eq(tako_record_stdout(rec, NULL),
+                     "pip install --python /usr/bin/python3 --no-cache --link-mode=copy --target "
+                     "/install/packages --no-index --find-links /wheels -r "
+                     "/code/requirements.txt\na>=1\n");
+    tako_record_free(rec);
+    tako_close(t);
+    env_close(&b);
+}
+END_TEST
+
 Suite *suite_environments(void)
 {
     Suite *s = suite_create("environments");
@@ -408,6 +482,7 @@ Suite *suite_environments(void)
     tcase_add_test(c, an_installer_that_takes_too_long_is_a_startup_timeout);
     tcase_add_test(c, a_cancel_stops_the_installer);
     tcase_add_test(c, a_build_is_made_ahead_and_shows_its_progress);
+    tcase_add_test(c, uv_installs_where_the_root_has_it);
     tcase_add_test(c, leftovers_of_a_builder_that_died_are_replaced_and_unused_environments_expire);
     suite_add_tcase(s, c);
     return s;

@@ -85,7 +85,13 @@ static const char *const types_command[] = {"sh", NULL};
 static const char *const types_sh[] = {"/bin/sh", NULL};
 static const char *const types_none[] = {NULL};
 
-#define TYPES_BAD(words, ...) {words, {.size = sizeof(tako_job_type), __VA_ARGS__}}
+#define TYPES_BAD(words, ...)                          \
+    {                                                  \
+        words,                                         \
+        {                                              \
+            .size = sizeof(tako_job_type), __VA_ARGS__ \
+        }                                              \
+    }
 
 static const struct {
     const char *words;
@@ -99,8 +105,8 @@ static const struct {
     TYPES_BAD("requirements: NULL, but", .name = "x", .n_requirements = 1),
     TYPES_BAD("requirements: 51, more than the 50", .name = "x", .requirements = types_many,
               .n_requirements = 51),
-    TYPES_BAD("shared_code[0]: 'lib/x': no absolute path", .name = "x",
-              .shared_code = types_paths, .n_shared_code = 1),
+    TYPES_BAD("shared_code[0]: 'lib/x': no absolute path", .name = "x", .shared_code = types_paths,
+              .n_shared_code = 1),
     TYPES_BAD("environment[0]: '1A'", .name = "x", .environment = types_env_name,
               .n_environment = 1),
     TYPES_BAD("environment[0]: 'A'", .name = "x", .environment = types_env_value,
@@ -462,6 +468,38 @@ START_TEST(a_command_that_is_not_there_is_a_clear_error)
 }
 END_TEST
 
+static void types_log(void *ctx, tako_level level, const char *module, const char *message)
+{
+    if (level == TAKO_LOG_WARN && strcmp(module, "type") == 0 && strstr(message, "API_KEY") &&
+        strstr(message, "secret_files") && !strstr(message, "abcdef0123"))
+        ++*(int *)ctx;
+}
+
+START_TEST(a_variable_that_looks_like_a_secret_is_warned_of)
+{
+    static const tako_pair secret[] = {{"MODE", "x"}, {"API_KEY", "abcdef0123"}};
+    tako_options opts = TAKO_OPTIONS_INIT;
+    tako_job_type type = TAKO_JOB_TYPE_INIT;
+    tako_error err = {0, 0, ""};
+    int warned = 0;
+    tako *t = NULL;
+
+    opts.workers = 0;
+    opts.log = types_log;
+    opts.log_ctx = &warned;
+    OK(tako_open(&t, &opts, &err));
+    type.name = "mine";
+    type.environment = secret;
+    type.n_environment = 1;
+    OK(tako_define_type(t, &type, &err));
+    ck_assert_int_eq(warned, 0);
+    type.n_environment = 2;
+    OK(tako_define_type(t, &type, &err));
+    ck_assert_int_eq(warned, 1);
+    tako_close(t);
+}
+END_TEST
+
 START_TEST(requirements_need_leave_and_a_place)
 {
     tako *t = api_open(NULL, 0);
@@ -506,6 +544,7 @@ Suite *suite_job_types(void)
     tcase_add_test(c, other_languages_than_python);
     tcase_add_test(c, shared_code_and_secrets_are_there_and_secrets_are_nowhere_else);
     tcase_add_test(c, a_command_that_is_not_there_is_a_clear_error);
+    tcase_add_test(c, a_variable_that_looks_like_a_secret_is_warned_of);
     tcase_add_test(c, requirements_need_leave_and_a_place);
     suite_add_tcase(s, c);
     return s;

@@ -235,7 +235,7 @@ START_TEST(a_key_outlives_failure_cancel_and_reopening)
 }
 END_TEST
 
-/* ---- everybody at once ------------------------------------------------------------------------ */
+/* ---- everybody at once ----------------------------------------------------------------------- */
 
 #define KEYS_THREADS 64
 #define KEYS_PROCESSES 4

@@ -273,7 +273,8 @@ START_TEST(code_runs_again_in_the_sandbox_and_a_fork_runs_other_code_on_the_same
     ck_assert_str_eq(tako_record_stdout(rec, NULL), "{\"text\":\" alpha\n");
     tako_record_free(rec);
     /* an artifact of 100,000 bytes from the middle */
-    OK(tako_read_file(t, again.text, TAKO_ARTIFACTS, "out.txt", 70001, 6, lineage_take, &got, &err));
+    OK(tako_read_file(t, again.text, TAKO_ARTIFACTS, "out.txt", 70001, 6, lineage_take, &got,
+                      &err));
     ck_assert_str_eq(got.data, "lphaal");
     tako_close(t);
 }

@@ -115,7 +115,8 @@ START_TEST(old_ended_jobs_go_and_their_content_with_the_last_of_them)
     OK(tako_content(t, shared, retention_lent, &lent, &err)); /* the one that waits has it */
     OK(tako_cancel(t, waits.text, &err));
     ck_assert_int_eq(tako_purge(t, 100, &err), 1);
-    FAILS(tako_content(t, shared, retention_lent, &lent, &err), TAKO_ENOTFOUND, "nothing is stored");
+    FAILS(tako_content(t, shared, retention_lent, &lent, &err), TAKO_ENOTFOUND,
+          "nothing is stored");
     ck_assert_int_eq(retention_rows(t), 0);
     tako_close(t);
 }

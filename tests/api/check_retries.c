@@ -139,8 +139,8 @@ static int retries_move(void *ctx, const tako_transition *move)
 
 START_TEST(the_history_has_every_move_with_its_time_attempt_node_and_cause)
 {
-    static const tako_status expect[] = {TAKO_QUEUED, TAKO_RUNNING, TAKO_QUEUED,
-                                         TAKO_RUNNING, TAKO_QUEUED, TAKO_RUNNING, TAKO_FAILED};
+    static const tako_status expect[] = {TAKO_QUEUED, TAKO_RUNNING, TAKO_QUEUED, TAKO_RUNNING,
+                                         TAKO_QUEUED, TAKO_RUNNING, TAKO_FAILED};
     static const int attempts[] = {0, 1, 1, 2, 2, 3, 3};
     struct retries_plan plan = {9, 0, "no luck at /home/alice/x"};
     struct api_clock clock;

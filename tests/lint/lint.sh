@@ -189,7 +189,8 @@ rule_shell() {
 
 rule_symbols() {
     # The word before the first parenthesis of every declaration.
-    awk '/^TAKO_API / { sub(/\(.*/, ""); sub(/.*[ *]/, ""); print }' tako.h | sort >"$dir/declared"
+    awk '/^TAKO_API / { line = $0; if (!/\(/) { getline; line = line " " $0 }
+        sub(/\(.*/, "", line); sub(/.*[ *]/, "", line); print line }' tako.h | sort >"$dir/declared"
     sort -u amalgamation/tako.sym | cmp -s - amalgamation/tako.sym ||
         echo "amalgamation/tako.sym: not sorted, or a name twice"
     comm -23 "$dir/declared" amalgamation/tako.sym | sed 's/$/: in tako.h, not in amalgamation\/tako.sym/'

@@ -12,7 +12,7 @@ set=$2
 need="gcc libc6-dev binutils libsqlite3-dev libcjson-dev libseccomp-dev libyaml-dev python3"
 case $set in
 build) ;;
-check) need="$need g++ clang clang-format check libsubunit-dev strace pkg-config shellcheck" ;;
+check) need="$need g++ clang clang-format check libsubunit-dev strace pkg-config shellcheck python3-pip" ;;
 bench) need="$need bubblewrap" ;;
 *) echo "$0: no set \"$set\"" >&2; exit 2 ;;
 esac
@@ -37,6 +37,7 @@ probe() {
     libyaml-dev) has_header yaml.h ;;
     python3) [ -x /usr/bin/python3 ] ;;
     check) has_header check.h ;;
+    python3-pip) /usr/bin/python3 -m pip --version >/dev/null 2>&1 ;;
     libsubunit-dev) : ;; # only how Debian builds Check asks for it
     bubblewrap) have bwrap ;;
     pkg-config) have pkg-config ;;

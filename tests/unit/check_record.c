@@ -591,7 +591,8 @@ START_TEST(a_failed_job_prints_everything)
     record_expect(
         &host, &row, true, true,
         "{\"execution_id\":\"" ID "\",\"status\":\"failed\",\"job_type\":\"default\","
-        "\"job_version\":\"default@sha256:aaaaaaaaaaaa\",\"created_at\":\"2026-03-17T12:00:00.123456+00:00\","
+        "\"job_version\":\"default@sha256:aaaaaaaaaaaa\",\"created_at\":\"2026-03-17T12:00:00."
+        "123456+00:00\","
         "\"started_at\":\"2026-03-17T12:00:00.200000+00:00\","
         "\"ended_at\":\"2026-03-17T12:00:01+00:00\",\"duration_ms\":800,\"exit_code\":1,"
         "\"stdout\":\"a\\u0000\xEF\xBF\xBD\\n\",\"stderr\":\"err\","
