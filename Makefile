@@ -125,7 +125,8 @@ check: packages all examples build/check/runner check-amalgamation-made lint-mad
 	@sh tests/support/tally.sh \
 		'suites=build/check/runner' \
 		'examples=sh tests/support/examples.sh $(EXAMPLES:%.c=build/release/%)' \
-		$(if $(wildcard tests/server/cli.sh),'command line=sh tests/server/cli.sh build/tako') \
+		'command line=sh tests/server/cli.sh build/tako' \
+		'command line, jobs=sh tests/server/cli_jobs.sh build/tako' \
 		'packages=sh tests/support/packages_test.sh' \
 		'install=sh tests/support/install.sh' \
 		$(AMALGAMATION_PARTS) \

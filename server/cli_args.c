@@ -28,9 +28,9 @@ static bool args_digits(const char **text, int64_t *value)
     return true;
 }
 
-const char *cli_parse_seconds(const char *text, int64_t *ms)
+const char *cli_parse_seconds(const char *text, int64_t least, int64_t most, int64_t *ms)
 {
-    static const char fault[] = "seconds from 0.001 to 86400, like 30 or 0.5";
+    static const char fault[] = "seconds in their range";
     int64_t whole = 0, milli = 0, unit = 100;
     bool rest = false;
 
@@ -49,7 +49,7 @@ const char *cli_parse_seconds(const char *text, int64_t *ms)
         return fault;
     /* Below a millisecond it is rounded up: a limit is never shorter than asked. */
     *ms = whole * 1000 + milli + (rest ? 1 : 0);
-    return *ms >= 1 && *ms <= TAKO_TIMEOUT_MAX_MS ? NULL : fault;
+    return *ms >= least && *ms <= most ? NULL : fault;
 }
 
 /* 0 and up; false when it is no size. */
@@ -115,6 +115,27 @@ const char *cli_parse_int(const char *text, int min, int max, int *value)
     if (got < min || got > max)
         return "a whole number in its range";
     *value = (int)got;
+    return NULL;
+}
+
+const char *cli_parse_number(const char *text, int64_t *value)
+{
+    return args_digits(&text, value) && !*text && *value > 0 ? NULL : "a whole number above 0";
+}
+
+const char *cli_parse_range(const char *text, int64_t *offset, int64_t *len)
+{
+    static const char fault[] = "A-B or A-: bytes from A on, the first is 0, up to B with B";
+    int64_t last = 0;
+
+    if (!args_digits(&text, offset) || *text++ != '-')
+        return fault;
+    *len = -1;
+    if (!*text)
+        return NULL;
+    if (!args_digits(&text, &last) || *text || last < *offset ||
+        __builtin_add_overflow(last - *offset, (int64_t)1, len))
+        return fault;
     return NULL;
 }
 

@@ -183,8 +183,7 @@ out:
     return fd;
 }
 
-/* A tako_bytes_fn: writes all of it to the descriptor in ctx. 1 = failed, see errno. */
-static int files_write_all(void *ctx, const void *data, size_t len)
+int cli_write_all(void *ctx, const void *data, size_t len)
 {
     const int *fd = ctx;
     const char *p = data;
@@ -229,7 +228,7 @@ bool cli_write_artifact(tako *t, int dir, const tako_artifact *artifact)
         cli_say("artifact %s: cannot be written: %s", name, strerror(errno));
         return false;
     }
-    rc = tako_content(t, artifact->sha256, files_write_all, &fd, &err);
+    rc = tako_content(t, artifact->sha256, cli_write_all, &fd, &err);
     if (rc > 0)
         cli_say("artifact %s: cannot be written: %s", name, strerror(errno));
     else if (rc < 0)

@@ -1,104 +1,13 @@
-/* cli_records.c - `tako list` and `tako show`: reading records, for people and as JSON. They
- * open the store without running anything.
+/* cli_records.c - `tako list`, `show`, `history` and `get`: reading what is known of jobs, for
+ * people and as JSON. They open the store without running anything.
  * SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Opens the store that the command line names. CLI_OK with *t NULL = the default store does
- * not exist yet: there are no records. Else CLI_FAILED after saying why. */
-static int records_open(const struct cli_args *args, tako **t)
-{
-    tako_config *c = NULL;
-    tako_options opts;
-    tako_error err;
-    char *uri = NULL;
-    bool absent = false;
-    int code = CLI_FAILED;
-
-    *t = NULL;
-    if (!cli_config(args, false, &c))
-        return CLI_FAILED;
-    if (!cli_store_uri(args, c, false, &uri, &absent))
-        goto out;
-    if (absent) {
-        /* Reading must not create a store; for a name that was given it is likely a slip. */
-        const char *env = getenv("TAKO_STORE");
-
-        if (!args->store && !(env && *env))
-            code = CLI_OK;
-        else
-            cli_say("%s: there is no such store", uri);
-        goto out;
-    }
-    cli_config_options(c, args, &opts);
-    opts.store = uri;
-    opts.workers = 0;
-    opts.log = cli_config_log(c);
-    if (tako_open(t, &opts, &err) == TAKO_OK)
-        code = CLI_OK;
-    else
-        cli_say("%s", err.message);
-out:
-    free(uri);
-    tako_config_free(c);
-    return code;
-}
-
-/* ---- ids --------------------------------------------------------------------------------- */
-
-struct records_match {
-    const char *prefix;
-    size_t len;
-    int found;
-    tako_id id;
-};
-
-static int records_match_one(void *ctx, const tako_record *rec)
-{
-    struct records_match *m = ctx;
-
-    if (strncmp(tako_record_id(rec), m->prefix, m->len) == 0) {
-        m->found++;
-        snprintf(m->id.text, sizeof m->id.text, "%s", tako_record_id(rec));
-    }
-    return m->found > 1;
-}
-
-/* The whole id for what was typed; false after saying why not. */
-static bool records_resolve(tako *t, const char *typed, tako_id *id)
-{
-    struct records_match m = {typed, strlen(typed), 0, {""}};
-    tako_filter all = TAKO_FILTER_INIT;
-    tako_error err;
-
-    if (m.len >= sizeof id->text - 1) {
-        if (m.len == sizeof id->text - 1) {
-            snprintf(id->text, sizeof id->text, "%s", typed);
-            return true;
-        }
-    } else if (m.len >= 4 && strspn(typed, "0123456789abcdef-") == m.len) {
-        all.limit = 1000;
-        if (t && tako_list(t, &all, records_match_one, &m, &err) < 0) {
-            cli_say("%s", err.message);
-            return false;
-        }
-        if (m.found == 1) {
-            *id = m.id;
-            return true;
-        }
-        if (m.found > 1)
-            cli_say("%s: several jobs begin so; give more of the id", typed);
-        else
-            cli_say("%s: none of the newest 1000 jobs begins so", typed);
-        return false;
-    }
-    cli_say("%s: not the id of a job; it has 36 characters, of which the first few do", typed);
-    return false;
-}
 
 /* ---- list -------------------------------------------------------------------------------- */
 
@@ -113,15 +22,12 @@ struct records_page {
 
 static void records_row(const tako_record *rec)
 {
-    const char *type = tako_record_type(rec);
     const char *error = tako_record_error_type(rec);
     char text[CLI_INSTANT_SIZE];
-    int used;
 
     printf("%-36s  %-9s  ", tako_record_id(rec), tako_status_name(tako_record_status(rec)));
-    used = cli_print_safe(stdout, type, strlen(type), false);
-    printf("%*s  %-20s  ", used < 10 ? 10 - used : 0, "",
-           cli_instant(tako_record_created_us(rec), text));
+    cli_print_column(tako_record_type(rec), 10);
+    printf("%-20s  ", cli_instant(tako_record_created_us(rec), text));
     printf("%10s  ", cli_duration(tako_record_duration_ms(rec), text));
     if (tako_record_exit_code(rec) >= 0)
         printf("%4d", tako_record_exit_code(rec));
@@ -171,20 +77,27 @@ int cli_list(const struct cli_args *args)
 {
     struct records_page page;
     tako_filter filter = TAKO_FILTER_INIT;
-    tako_id after;
+    tako_id after, parent;
     int code, rc = TAKO_OK;
 
     memset(&page, 0, sizeof page);
     page.json = args->json;
     page.last_seen = true;
-    code = records_open(args, &page.t);
+    code = cli_open(args, CLI_OPEN_READ, &page.t);
     if (code != CLI_OK)
         return code;
     filter.statuses = args->statuses;
     filter.type = args->type;
     filter.limit = args->limit ? args->limit : 100;
+    if (args->parent) {
+        if (!cli_resolve(page.t, args->parent, &parent)) {
+            tako_close(page.t);
+            return CLI_FAILED;
+        }
+        filter.parent = parent.text;
+    }
     if (args->after) {
-        if (!records_resolve(page.t, args->after, &after)) {
+        if (!cli_resolve(page.t, args->after, &after)) {
             tako_close(page.t);
             return CLI_FAILED;
         }
@@ -294,11 +207,10 @@ static void records_artifacts(const tako_record *rec, int kind, const char *titl
         printf("\n%s:\n", title);
     for (size_t i = 0; i < count; i++) {
         const tako_artifact *a = tako_record_artifact(rec, kind, i);
-        int used;
 
         fputs("  ", stdout);
-        used = cli_print_safe(stdout, a->name, strlen(a->name), false);
-        printf("%*s  %12s  ", used < 32 ? 32 - used : 0, "", cli_bytes(a->bytes, size));
+        cli_print_column(a->name, 32);
+        printf("%12s  ", cli_bytes(a->bytes, size));
         if (a->reason)
             cli_print_safe(stdout, a->reason, strlen(a->reason), false);
         else
@@ -316,6 +228,8 @@ static void records_numbers(const tako_record *rec)
     if (tako_record_signal(rec) > 0)
         printf("%-15s%d (%s)\n", "signal", tako_record_signal(rec),
                strsignal(tako_record_signal(rec)));
+    if (tako_record_install_us(rec) >= 0)
+        printf("%-15s%s\n", "install time", cli_duration(tako_record_install_us(rec) / 1000, text));
     if (tako_record_wall_us(rec) >= 0)
         printf("%-15s%s\n", "wall time", cli_duration(tako_record_wall_us(rec) / 1000, text));
     if (tako_record_cpu_us(rec) >= 0)
@@ -329,6 +243,16 @@ static void records_numbers(const tako_record *rec)
         printf(" (its node died %d time%s)", tako_record_deaths(rec),
                tako_record_deaths(rec) == 1 ? "" : "s");
     putchar('\n');
+    if (tako_record_max_attempts(rec) > 1)
+        printf("%-15s%d of %d attempts failed and were retried\n", "failures",
+               tako_record_failures(rec), tako_record_max_attempts(rec));
+}
+
+static void records_parent(const tako_record *rec)
+{
+    const char *how = tako_record_relationship(rec);
+
+    printf("%-15s%s of %s\n", "parent", how ? how : "child", tako_record_parent(rec));
 }
 
 static void records_page_print(const tako_record *rec)
@@ -343,6 +267,10 @@ static void records_page_print(const tako_record *rec)
     records_field("message", tako_record_error_message(rec));
     records_field("phase", tako_record_error_phase(rec));
     records_field("type", tako_record_type(rec));
+    records_field("version", tako_record_version(rec));
+    if (tako_record_parent(rec))
+        records_parent(rec);
+    records_field("key", tako_record_idempotency_key(rec));
     records_field("created", cli_instant(tako_record_created_us(rec), text));
     records_field("started", cli_instant(tako_record_started_us(rec), text));
     records_field("ended", cli_instant(tako_record_ended_us(rec), text));
@@ -372,6 +300,16 @@ static void records_page_print(const tako_record *rec)
     records_artifacts(rec, TAKO_REJECTED, "left but not taken");
 }
 
+/* Opens the store and finds the job that the first operand names. False after saying why not. */
+static bool records_job(const struct cli_args *args, tako **t, tako_id *id)
+{
+    if (cli_open(args, CLI_OPEN_READ, t) != CLI_OK || !cli_resolve(*t, args->operands[0], id))
+        return false;
+    if (!*t)
+        cli_say("%s: no such job", id->text);
+    return *t != NULL;
+}
+
 int cli_show(const struct cli_args *args)
 {
     tako *t = NULL;
@@ -379,18 +317,10 @@ int cli_show(const struct cli_args *args)
     tako_error err;
     tako_id id;
     char *json = NULL;
-    int code;
+    int code = CLI_FAILED;
 
-    code = records_open(args, &t);
-    if (code != CLI_OK)
-        return code;
-    code = CLI_FAILED;
-    if (!records_resolve(t, args->operands[0], &id))
+    if (!records_job(args, &t, &id))
         goto out;
-    if (!t) {
-        cli_say("%s: no such job", id.text);
-        goto out;
-    }
     if (tako_get(t, id.text, &rec, &err) != TAKO_OK ||
         (args->json && tako_record_json(t, rec, 1, &json, &err) != TAKO_OK)) {
         cli_say("%s", err.message);
@@ -405,6 +335,100 @@ out:
     if (json)
         tako_free(t, json);
     tako_record_free(rec);
+    tako_close(t);
+    return code;
+}
+
+/* ---- history ----------------------------------------------------------------------------- */
+
+struct records_moves {
+    bool json;
+    int count;
+};
+
+/* A tako_transition_fn. */
+static int records_move(void *ctx, const tako_transition *move)
+{
+    struct records_moves *moves = ctx;
+    char text[CLI_INSTANT_SIZE];
+
+    if (moves->json) {
+        fputs(moves->count ? ",{\"at\":" : "{\"at\":", stdout);
+        cli_print_json_instant(move->at_us);
+        printf(",\"status\":\"%s\",\"attempt\":%d,\"node\":", tako_status_name(move->status),
+               move->attempt);
+        cli_print_json_string(stdout, *move->node ? move->node : NULL);
+        fputs(",\"cause\":", stdout);
+        cli_print_json_string(stdout, *move->cause ? move->cause : NULL);
+        putchar('}');
+    } else {
+        if (moves->count == 0)
+            printf("%-24s  %-9s  %7s  %-36s  %s\n", "TIME (UTC)", "STATUS", "ATTEMPT", "NODE",
+                   "CAUSE");
+        printf("%-24s  %-9s  %7d  ", cli_instant_ms(move->at_us, text),
+               tako_status_name(move->status), move->attempt);
+        cli_print_column(*move->node ? move->node : "-", 36);
+        if (*move->cause)
+            cli_print_safe(stdout, move->cause, strlen(move->cause), false);
+        else
+            putchar('-');
+        putchar('\n');
+    }
+    moves->count++;
+    return 0;
+}
+
+int cli_history(const struct cli_args *args)
+{
+    struct records_moves moves = {args->json, 0};
+    tako *t = NULL;
+    tako_error err;
+    tako_id id;
+    int code = CLI_FAILED;
+
+    if (records_job(args, &t, &id)) {
+        if (args->json)
+            putchar('[');
+        if (tako_history(t, id.text, records_move, &moves, &err) == TAKO_OK)
+            code = CLI_OK;
+        else
+            cli_say("%s", err.message);
+        if (args->json && code == CLI_OK)
+            puts("]");
+    }
+    tako_close(t);
+    return code;
+}
+
+/* ---- get --------------------------------------------------------------------------------- */
+
+/* A tako_bytes_fn for a terminal. */
+static int records_bytes_safe(void *ctx, const void *data, size_t len)
+{
+    (void)ctx;
+    cli_print_safe(stdout, data, len, true);
+    return 0;
+}
+
+int cli_get(const struct cli_args *args)
+{
+    const int kind = args->input_file ? TAKO_INPUT_FILES : TAKO_ARTIFACTS;
+    int to = STDOUT_FILENO, code = CLI_FAILED, rc;
+    tako *t = NULL;
+    tako_error err;
+    tako_id id;
+
+    if (records_job(args, &t, &id)) {
+        rc = tako_read_file(t, id.text, kind, args->operands[1], args->offset,
+                            args->length ? args->length : -1,
+                            isatty(to) ? records_bytes_safe : cli_write_all, &to, &err);
+        if (rc > 0)
+            cli_say("cannot write to standard output: %s", strerror(errno));
+        else if (rc < 0)
+            cli_say("%s", err.message);
+        else
+            code = CLI_OK;
+    }
     tako_close(t);
     return code;
 }

@@ -1,4 +1,5 @@
-/* cli_run.c - `tako run`: one job from the command line, its output passed through live.
+/* cli_run.c - `tako run`, `rerun` and `fork`: one job from the command line, its output passed
+ * through live.
  *
  * Three threads meet here. The main thread submits and waits. The engine's worker brings the
  * job's output to run_output. The watcher waits for Ctrl-C and, on a terminal, shows that
@@ -49,6 +50,7 @@ struct run_state {
     bool interrupted; /* a signal came */
     int64_t interrupted_ms;
     bool cancelling; /* tako_cancel was called for it */
+    bool came;       /* output of the job came while it ran here */
     int write_errno; /* why output could not be written, or 0 */
 
     pthread_mutex_t screen; /* over the terminal; taken alone */
@@ -83,6 +85,13 @@ static void run_erase(struct run_state *s)
         fflush(stderr);
         s->shown = false;
     }
+}
+
+static void run_clear(struct run_state *s)
+{
+    pthread_mutex_lock(&s->screen);
+    run_erase(s);
+    pthread_mutex_unlock(&s->screen);
 }
 
 /* One look per second, on a terminal only. */
@@ -227,6 +236,14 @@ static int run_write(struct run_state *s, int to, const char *data, size_t len)
     return 0;
 }
 
+/* With the screen lock held, or alone. */
+static int run_pass(struct run_state *s, int to, const char *data, size_t len)
+{
+    if (len > 0 && isatty(to))
+        s->mid_line = data[len - 1] != '\n';
+    return run_write(s, to, data, len);
+}
+
 /* A tako_output_fn. Other jobs of the store may run here too; theirs is not ours to print. */
 static void run_output(void *ctx, const char *id, int stream, const void *data, size_t len)
 {
@@ -241,16 +258,16 @@ static void run_output(void *ctx, const char *id, int stream, const void *data, 
     /* The job may be quicker than the submit that brings its id. */
     while (s->phase == RUN_SUBMITTING)
         pthread_cond_wait(&s->moved, &s->lock);
-    ours = strcmp(s->id.text, id) == 0 && !s->cancelling && !s->write_errno;
+    ours = strcmp(s->id.text, id) == 0;
+    s->came = s->came || ours;
+    ours = ours && !s->cancelling && !s->write_errno;
     pthread_mutex_unlock(&s->lock);
     if (!ours)
         return;
 
     pthread_mutex_lock(&s->screen);
     run_erase(s);
-    why = run_write(s, stream, text, len);
-    if (isatty(stream))
-        s->mid_line = text[len - 1] != '\n';
+    why = run_pass(s, stream, text, len);
     pthread_mutex_unlock(&s->screen);
     if (why) {
         pthread_mutex_lock(&s->lock);
@@ -343,14 +360,14 @@ static void run_state_end(struct run_state *s)
     pthread_join(s->watcher, NULL);
     if (s->has_canceller)
         pthread_join(s->canceller, NULL);
-    pthread_mutex_lock(&s->screen);
-    run_erase(s);
-    pthread_mutex_unlock(&s->screen);
+    run_clear(s);
 }
 
 /* What the job is made of. Owned here, borrowed by `job`. */
 struct run_material {
     tako_job job;
+    const char *parent; /* as typed: the job to be run again; NULL = a new one */
+    tako_id parent_id;
     char *code;
     char *input;
     tako_file *files;
@@ -368,19 +385,19 @@ static void run_material_free(struct run_material *m)
     free(m->code);
 }
 
-static bool run_material_read(struct run_material *m, const struct cli_args *args,
+/* `file` has the code, "-" is standard input; NULL = the code of the parent. */
+static bool run_material_read(struct run_material *m, const struct cli_args *args, const char *file,
                               const tako_options *opts)
 {
-    const char *path = strcmp(args->operands[0], "-") == 0 ? NULL : args->operands[0];
+    const char *path = file && strcmp(file, "-") == 0 ? NULL : file;
     const size_t code_max = opts->limits ? (size_t)opts->limits->code_bytes : TAKO_CODE_MAX;
     const size_t input_max = opts->limits ? (size_t)opts->limits->input_bytes : TAKO_INPUT_MAX;
     size_t left = TAKO_FILE_BYTES_MAX;
 
-    if (!cli_read_file(path, "code", code_max, &m->code, &m->job.code_len))
+    if (file && !cli_read_file(path, "code", code_max, &m->code, &m->job.code_len))
         return false;
-    if (memchr(m->code, '\0', m->job.code_len)) {
-        cli_say("%s: the code has a NUL byte: this is no Python text",
-                path ? path : "standard input");
+    if (file && memchr(m->code, '\0', m->job.code_len)) {
+        cli_say("%s: the code has a NUL byte; it must be text", path ? path : "standard input");
         return false;
     }
     m->job.code = m->code;
@@ -419,6 +436,14 @@ static bool run_material_read(struct run_material *m, const struct cli_args *arg
     m->job.cpu_timeout_ms = args->cpu_timeout_ms;
     m->job.output_kill_bytes = args->output_kill_bytes;
     m->job.priority = args->priority;
+    m->job.correlation_id = args->correlation_id;
+    m->job.idempotency_key = args->idempotency_key;
+    m->job.max_attempts = args->max_attempts;
+    m->job.retry_on = args->retry_on;
+    m->job.retry_delay_ms = args->retry_delay_ms;
+    m->job.startup_timeout_ms = args->startup_timeout_ms;
+    m->job.requirements = args->requirements;
+    m->job.n_requirements = args->n_requirements;
     return true;
 }
 
@@ -490,22 +515,37 @@ static bool run_print_json(tako *t, const tako_record *rec)
     return true;
 }
 
+static int run_submit(tako *t, const struct run_material *m, tako_id *id, tako_error *err)
+{
+    if (!m->parent)
+        return tako_submit(t, &m->job, id, err);
+    if (!m->job.code)
+        return tako_rerun(t, m->parent_id.text, &m->job, id, err);
+    return tako_fork(t, m->parent_id.text, &m->job, id, err);
+}
+
 /* Submits and waits. NULL after saying why there is no record. */
-static tako_record *run_job(struct run_state *s, const tako_job *job, const tako_config *c,
+static tako_record *run_job(struct run_state *s, struct run_material *m, const tako_config *c,
                             const tako_options *opts)
 {
     tako_record *rec = NULL;
+    bool said = false;
     tako_error err;
     int rc;
 
     rc = c ? tako_config_open(&s->t, c, opts, &err) : tako_open(&s->t, opts, &err);
+    if (rc == TAKO_OK && m->parent) {
+        run_clear(s);
+        said = !cli_resolve(s->t, m->parent, &m->parent_id);
+        rc = said ? TAKO_ENOTFOUND : TAKO_OK;
+    }
     if (rc == TAKO_OK)
         rc = tako_start(s->t, &err);
     if (rc == TAKO_OK) {
         tako_id id;
 
         run_phase_set(s, RUN_SUBMITTING);
-        rc = tako_submit(s->t, job, &id, &err);
+        rc = run_submit(s->t, m, &id, &err);
         pthread_mutex_lock(&s->lock);
         if (rc == TAKO_OK)
             s->id = id;
@@ -517,16 +557,37 @@ static tako_record *run_job(struct run_state *s, const tako_job *job, const tako
         rc = tako_wait(s->t, s->id.text, -1, &rec, &err);
     }
     run_state_end(s);
-    if (rc != TAKO_OK)
+    if (rc != TAKO_OK && !said)
         cli_say("%s%s", err.message, rc == TAKO_EEXEC ? " (see 'tako doctor')" : "");
     return rec;
+}
+
+/* What the record kept of the output, when none came: the job had ended before, for its idempotency
+ * key was known, or another node of the store ran it. An errno, or 0. */
+static int run_kept(struct run_state *s, const tako_record *rec)
+{
+    const char *data;
+    size_t len = 0;
+    int why;
+
+    if (!s->pass || s->came || s->cancelling)
+        return 0;
+    data = tako_record_stdout(rec, &len);
+    why = run_pass(s, STDOUT_FILENO, data, len);
+    data = tako_record_stderr(rec, &len);
+    return why ? why : run_pass(s, STDERR_FILENO, data, len);
 }
 
 static int run_end(struct run_state *s, const tako_record *rec, const struct cli_args *args,
                    int dir)
 {
+    const int lost = run_kept(s, rec);
     int code = run_verdict(s, rec, args->json || s->write_errno != 0);
 
+    if (lost) {
+        cli_say("the output of job %s cannot be written: %s", s->id.text, strerror(lost));
+        code = lost == EPIPE ? CLI_PIPE : CLI_REFUSED;
+    }
     if (s->write_errno) {
         cli_say("job %s cancelled: its output cannot be written: %s", s->id.text,
                 strerror(s->write_errno));
@@ -539,7 +600,7 @@ static int run_end(struct run_state *s, const tako_record *rec, const struct cli
     return code;
 }
 
-int cli_run(const struct cli_args *args)
+static int run_command(const struct cli_args *args, const char *parent, const char *file)
 {
     struct run_state state;
     struct run_material material;
@@ -560,7 +621,8 @@ int cli_run(const struct cli_args *args)
     pthread_mutex_init(&state.screen, NULL);
     pthread_cond_init(&state.moved, NULL);
     material.job = job;
-    if (strcmp(args->operands[0], "-") == 0 && args->input && strcmp(args->input, "@-") == 0) {
+    material.parent = parent;
+    if (file && strcmp(file, "-") == 0 && args->input && strcmp(args->input, "@-") == 0) {
         cli_say("run: standard input cannot be both the code and the input");
         code = CLI_USAGE;
         goto out;
@@ -569,8 +631,13 @@ int cli_run(const struct cli_args *args)
         goto out;
     cli_config_options(c, args, &opts);
     state.level = cli_config_level(c);
-    if (!run_material_read(&material, args, &opts) || !cli_store_uri(args, c, true, &uri, &absent))
+    if (!run_material_read(&material, args, file, &opts) ||
+        !cli_store_uri(args, c, !parent, &uri, &absent))
         goto out;
+    if (parent && absent) {
+        cli_say("%s: there is no such store", uri);
+        goto out;
+    }
     if (args->output_dir) {
         dir = cli_output_dir(args->output_dir);
         if (dir < 0)
@@ -584,7 +651,7 @@ int cli_run(const struct cli_args *args)
     opts.output_ctx = &state;
     if (!run_state_open(&state))
         goto out;
-    rec = run_job(&state, &material.job, c, &opts);
+    rec = run_job(&state, &material, c, &opts);
     if (rec)
         code = run_end(&state, rec, args, dir);
 out:
@@ -605,4 +672,19 @@ out:
     tako_config_free(c);
     free(uri);
     return code;
+}
+
+int cli_run(const struct cli_args *args)
+{
+    return run_command(args, NULL, args->operands[0]);
+}
+
+int cli_rerun(const struct cli_args *args)
+{
+    return run_command(args, args->operands[0], NULL);
+}
+
+int cli_fork(const struct cli_args *args)
+{
+    return run_command(args, args->operands[0], args->operands[1]);
 }

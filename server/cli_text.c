@@ -76,6 +76,13 @@ int cli_print_safe(FILE *to, const char *text, size_t len, bool lines)
     return columns;
 }
 
+void cli_print_column(const char *text, int width)
+{
+    const int used = cli_print_safe(stdout, text, strlen(text), false);
+
+    printf("%*s  ", used < width ? width - used : 0, "");
+}
+
 void cli_print_json_string(FILE *to, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -105,6 +112,76 @@ void cli_print_json_string(FILE *to, const char *text)
         left -= n;
     }
     fputc('"', to);
+}
+
+void cli_print_json_instant(int64_t us)
+{
+    time_t seconds = (time_t)(us / 1000000);
+    char text[CLI_INSTANT_SIZE];
+    struct tm tm;
+
+    if (us <= 0 || !gmtime_r(&seconds, &tm) ||
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
+        fputs("null", stdout);
+        return;
+    }
+    printf("\"%s", text);
+    if (us % 1000000)
+        printf(".%06" PRId64, us % 1000000);
+    fputs("+00:00\"", stdout);
+}
+
+/* Behind the JSON value at p, which is valid. */
+static const char *text_json_end(const char *p)
+{
+    int depth = 0;
+
+    for (; *p; p++) {
+        if (depth == 0 && (*p == ',' || *p == '}' || *p == ']'))
+            break;
+        if (*p == '{' || *p == '[') {
+            depth++;
+        } else if (*p == '}' || *p == ']') {
+            depth--;
+        } else if (*p == '"') {
+            for (p++; *p && *p != '"'; p++)
+                p += *p == '\\' && p[1];
+            if (!*p)
+                break;
+        }
+    }
+    return p;
+}
+
+bool cli_json_item(const char **at, const char **value, size_t *len)
+{
+    const char *p = *at;
+
+    if (*p != '[' && *p != ',')
+        return false;
+    *value = ++p;
+    *at = text_json_end(p);
+    *len = (size_t)(*at - p);
+    return *len > 0;
+}
+
+bool cli_json_member(const char **at, const char **name, size_t *name_len, const char **value,
+                     size_t *len)
+{
+    const char *p = *at;
+
+    if ((*p != '{' && *p != ',') || p[1] != '"')
+        return false;
+    *name = p += 2;
+    while (*p && *p != '"')
+        p += *p == '\\' && p[1] ? 2 : 1;
+    *name_len = (size_t)(p - *name);
+    if (p[0] != '"' || p[1] != ':')
+        return false;
+    *value = p += 2;
+    *at = text_json_end(p);
+    *len = (size_t)(*at - p);
+    return true;
 }
 
 void cli_say(const char *fmt, ...)
@@ -156,6 +233,15 @@ const char *cli_instant(int64_t us, char text[CLI_INSTANT_SIZE])
     if (us <= 0 || !gmtime_r(&seconds, &tm) ||
         strftime(text, CLI_INSTANT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         snprintf(text, CLI_INSTANT_SIZE, "-");
+    return text;
+}
+
+const char *cli_instant_ms(int64_t us, char text[CLI_INSTANT_SIZE])
+{
+    const size_t seconds = strlen("2025-01-31T12:00:00");
+
+    if (strlen(cli_instant(us, text)) == seconds + 1)
+        snprintf(text + seconds, CLI_INSTANT_SIZE - seconds, ".%03dZ", (int)(us / 1000 % 1000));
     return text;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,12 +21,28 @@ enum main_command {
     MAIN_VERSION = 1 << 4,
     MAIN_HELP = 1 << 5,
     MAIN_CONFIG = 1 << 6,
-    MAIN_VALIDATE = 1 << 7
+    MAIN_VALIDATE = 1 << 7,
+    MAIN_RERUN = 1 << 8,
+    MAIN_FORK = 1 << 9,
+    MAIN_HISTORY = 1 << 10,
+    MAIN_GET = 1 << 11,
+    MAIN_DEAD = 1 << 12,
+    MAIN_PURGE = 1 << 13,
+    MAIN_TYPES = 1 << 14,
+    MAIN_VERSIONS = 1 << 15,
+    MAIN_BUILD = 1 << 16
 };
 
+/* The commands that run a job. */
+#define MAIN_RUNS (MAIN_RUN | MAIN_RERUN | MAIN_FORK)
+
+/* The commands that use a store. */
+#define MAIN_STORED                                                                         \
+    (MAIN_RUNS | MAIN_LIST | MAIN_SHOW | MAIN_HISTORY | MAIN_GET | MAIN_DEAD | MAIN_PURGE | \
+     MAIN_VERSIONS | MAIN_BUILD)
+
 /* The commands that a configuration has a meaning for. */
-#define MAIN_CONFIGURED \
-    (MAIN_RUN | MAIN_LIST | MAIN_SHOW | MAIN_DOCTOR | MAIN_CONFIG | MAIN_VALIDATE)
+#define MAIN_CONFIGURED (MAIN_STORED | MAIN_TYPES | MAIN_DOCTOR | MAIN_CONFIG | MAIN_VALIDATE)
 
 struct main_option {
     const char *name;
@@ -48,9 +65,17 @@ static const char *take_file(struct cli_args *args, const char *value)
     return NULL;
 }
 
+/* What a job may take: of wall time and of CPU time. */
+static const char *take_run_seconds(const char *value, int64_t *ms)
+{
+    return cli_parse_seconds(value, 1, TAKO_TIMEOUT_MAX_MS, ms)
+               ? "seconds from 0.001 to 86400, like 30 or 0.5"
+               : NULL;
+}
+
 static const char *take_timeout(struct cli_args *args, const char *value)
 {
-    return cli_parse_seconds(value, &args->timeout_ms);
+    return take_run_seconds(value, &args->timeout_ms);
 }
 
 static const char *take_memory(struct cli_args *args, const char *value)
@@ -60,7 +85,7 @@ static const char *take_memory(struct cli_args *args, const char *value)
 
 static const char *take_cpu_time(struct cli_args *args, const char *value)
 {
-    return cli_parse_seconds(value, &args->cpu_timeout_ms);
+    return take_run_seconds(value, &args->cpu_timeout_ms);
 }
 
 static const char *take_output_limit(struct cli_args *args, const char *value)
@@ -84,6 +109,86 @@ static const char *take_output_dir(struct cli_args *args, const char *value)
 {
     args->output_dir = value;
     return *value ? NULL : "a directory";
+}
+
+static const char *take_idempotency_key(struct cli_args *args, const char *value)
+{
+    args->idempotency_key = value;
+    return NULL;
+}
+
+static const char *take_max_attempts(struct cli_args *args, const char *value)
+{
+    return cli_parse_int(value, 1, 100, &args->max_attempts) ? "a whole number from 1 to 100"
+                                                             : NULL;
+}
+
+static const char *take_retry_on(struct cli_args *args, const char *value)
+{
+    args->retry_on = value;
+    return NULL;
+}
+
+static const char *take_retry_delay(struct cli_args *args, const char *value)
+{
+    return cli_parse_seconds(value, 100, 60000, &args->retry_delay_ms) ? "seconds from 0.1 to 60"
+                                                                       : NULL;
+}
+
+static const char *take_startup_timeout(struct cli_args *args, const char *value)
+{
+    return cli_parse_seconds(value, 1000, 1800000, &args->startup_timeout_ms)
+               ? "seconds from 1 to 1800"
+               : NULL;
+}
+
+static const char *take_requirement(struct cli_args *args, const char *value)
+{
+    args->requirements[args->n_requirements++] = value;
+    return NULL;
+}
+
+static const char *take_correlation_id(struct cli_args *args, const char *value)
+{
+    args->correlation_id = value;
+    return NULL;
+}
+
+static const char *take_parent(struct cli_args *args, const char *value)
+{
+    args->parent = value;
+    return NULL;
+}
+
+static const char *take_input_file(struct cli_args *args, const char *value)
+{
+    (void)value;
+    args->input_file = true;
+    return NULL;
+}
+
+static const char *take_range(struct cli_args *args, const char *value)
+{
+    return cli_parse_range(value, &args->offset, &args->length);
+}
+
+static const char *take_all(struct cli_args *args, const char *value)
+{
+    (void)value;
+    args->all = true;
+    return NULL;
+}
+
+static const char *take_error_type(struct cli_args *args, const char *value)
+{
+    args->error_type = value;
+    return *value ? NULL : "an error type, like runtime_error";
+}
+
+static const char *take_tag(struct cli_args *args, const char *value)
+{
+    args->tag = value;
+    return NULL;
 }
 
 static const char *take_status(struct cli_args *args, const char *value)
@@ -159,37 +264,82 @@ static const struct main_option main_options[] = {
      "the job's /input/data.json: a JSON object, or @ and\n"
      "the file that has it (@- is standard input)"},
     {"file", "PATH", MAIN_RUN, take_file, "put a copy of PATH into /input; may be repeated"},
-    {"timeout", "SECONDS", MAIN_RUN, take_timeout,
-     "wall time the job may take; default 30, fractions allowed"},
-    {"memory", "SIZE", MAIN_RUN, take_memory,
-     "memory the job may use, like 256m or 1g; default 512m"},
-    {"cpu-time", "SECONDS", MAIN_RUN, take_cpu_time,
+    {"timeout", "SECONDS", MAIN_RUNS, take_timeout,
+     "wall time the job may take, fractions allowed; default:\n"
+     "that of its type, 30"},
+    {"memory", "SIZE", MAIN_RUNS, take_memory,
+     "memory the job may use, like 256m or 1g; default: that\n"
+     "of its type, 512m"},
+    {"cpu-time", "SECONDS", MAIN_RUNS, take_cpu_time,
      "CPU time of all its processes together, after which it is killed; default no limit"},
-    {"output-limit", "SIZE", MAIN_RUN, take_output_limit,
+    {"output-limit", "SIZE", MAIN_RUNS, take_output_limit,
      "kill the job once it writes more to stdout or stderr; default: truncate, do not kill"},
-    {"job-type", "NAME", MAIN_RUN, take_job_type, "the job type; default \"default\": Python"},
-    {"priority", "N", MAIN_RUN, take_priority, "-100 to 100, higher runs first; default 0"},
-    {"output-dir", "DIR", MAIN_RUN, take_output_dir,
+    {"job-type", "NAME[@VERSION]", MAIN_RUNS, take_job_type,
+     "the job type, and which version of it: latest, a tag or\n"
+     "sha256:DIGITS; default \"default\": Python"},
+    {"priority", "N", MAIN_RUNS, take_priority, "-100 to 100, higher runs first; default 0"},
+    {"idempotency-key", "KEY", MAIN_RUNS, take_idempotency_key,
+     "a job that was submitted with this key before is not run\n"
+     "again: its record is what comes out"},
+    {"max-attempts", "N", MAIN_RUNS, take_max_attempts,
+     "1 to 100: how often it is run when it fails by itself"},
+    {"retry-on", "TYPES", MAIN_RUNS, take_retry_on,
+     "error types, with commas between, that are worth\n"
+     "another attempt"},
+    {"retry-delay", "SECONDS", MAIN_RUNS, take_retry_delay,
+     "before the second attempt, doubled before each further\n"
+     "one; 0.1 to 60, default 1"},
+    {"requirement", "REQ", MAIN_RUNS, take_requirement,
+     "a Python package the job needs, like 'numpy>=1.20', when\n"
+     "the configuration allows it; may be repeated"},
+    {"startup-timeout", "SECONDS", MAIN_RUNS, take_startup_timeout,
+     "time for installing those; 1 to 1800, default 120"},
+    {"correlation-id", "ID", MAIN_RUNS, take_correlation_id,
+     "1 to 64 visible ASCII characters, kept in the record"},
+    {"output-dir", "DIR", MAIN_RUNS, take_output_dir,
      "write the job's artifacts into DIR, made when missing"},
-    {"rootfs", "DIR", MAIN_RUN | MAIN_DOCTOR, take_rootfs,
+    {"rootfs", "DIR", MAIN_RUNS | MAIN_BUILD | MAIN_DOCTOR, take_rootfs,
      "what the job sees as /, read-only; default: this\n"
      "machine's /usr and the few files of /etc it needs"},
-    {"interpreter", "PATH", MAIN_RUN | MAIN_DOCTOR, take_interpreter,
+    {"interpreter", "PATH", MAIN_RUNS | MAIN_BUILD | MAIN_DOCTOR, take_interpreter,
      "the Python inside that root; default /usr/bin/python3"},
-    {"permissive", NULL, MAIN_RUN | MAIN_DOCTOR, take_permissive,
+    {"permissive", NULL, MAIN_RUNS | MAIN_BUILD | MAIN_DOCTOR, take_permissive,
      "run even when a layer of the sandbox is missing"},
     {"status", "STATUS", MAIN_LIST, take_status, "only jobs with this status; may be repeated"},
     {"type", "NAME", MAIN_LIST, take_type, "only jobs of this type"},
+    {"parent", "ID", MAIN_LIST, take_parent, "only reruns and forks of this job"},
     {"limit", "N", MAIN_LIST, take_limit, "at most N jobs, 1 to 1000; default 100"},
     {"after", "ID", MAIN_LIST, take_after, "only jobs older than this one: the next page"},
-    {"store", "URI", MAIN_RUN | MAIN_LIST | MAIN_SHOW, take_store,
+    {"input", NULL, MAIN_GET, take_input_file,
+     "NAME is a file that the job was given, or _code.py or\n"
+     "_input.json: its code and its input"},
+    {"range", "A-B", MAIN_GET, take_range,
+     "only bytes A to B, counted from 0, both included; A- is\n"
+     "from A to the end"},
+    {"all", NULL, MAIN_DEAD, take_all, "of retry: all of them, newest first"},
+    {"error-type", "TYPE", MAIN_DEAD, take_error_type,
+     "of list and retry --all: only with this error type"},
+    {"limit", "N", MAIN_DEAD, take_limit,
+     "of list and retry --all: at most N, 1 to 1000; default:\n"
+     "list 100, retry all there are"},
+    {"after", "ID", MAIN_DEAD, take_after,
+     "of list: only dead letters older than this one: the\n"
+     "next page"},
+    {"limit", "N", MAIN_PURGE, take_limit,
+     "at most N jobs and N dead letters, 1 to 1000; default\n"
+     "all that are old enough"},
+    {"all", NULL, MAIN_BUILD, take_all, "all job types, one after the other"},
+    {"tag", "TAG", MAIN_BUILD, take_tag,
+     "a name for this version: NAME@TAG is then a job type;\n"
+     "1 to 64 of A-Z, a-z, 0-9, _, - and ."},
+    {"store", "URI", MAIN_STORED, take_store,
      "where records are kept, like sqlite:jobs.db; default:\n"
      "$TAKO_STORE, else that of the configuration, else a\n"
      "file of your own"},
     {"show-defaults", NULL, MAIN_CONFIG, take_show_defaults,
      "nothing more: defaults are always shown"},
-    {"json", NULL, MAIN_RUN | MAIN_LIST | MAIN_SHOW | MAIN_DOCTOR | MAIN_CONFIG, take_json,
-     "print one JSON object instead"},
+    {"json", NULL, (MAIN_STORED & ~(unsigned)MAIN_GET) | MAIN_TYPES | MAIN_DOCTOR | MAIN_CONFIG,
+     take_json, "print JSON instead"},
     {"config", "FILE", MAIN_CONFIGURED, take_config,
      "the configuration; default: the first that there is of\n"
      "$TAKO_VM_CONFIG, ./tako_vm.yaml, ./config/tako_vm.yaml,\n"
@@ -212,16 +362,45 @@ struct main_entry {
 };
 
 static const struct main_entry main_commands[] = {
-    {"run", MAIN_RUN, "FILE|-", 1, 1, cli_run, "run Python code in a sandbox and wait for its end",
+    {"run", MAIN_RUN, "FILE|-", 1, 1, cli_run, "run code in a sandbox and wait for its end",
      "The job's output passes through as it is written, and so does its exit code.\n"
      "Otherwise the code is 124 for a timeout, 137 out of memory, 128+N killed by\n"
      "signal N, 130 interrupted, 125 when Tako failed or refused the job, 2 for a\n"
      "wrong command line; a line on standard error then says what happened.\n"
      "With --json, standard output has exactly the job's record.\n"},
+    {"rerun", MAIN_RERUN, "ID", 1, 1, cli_rerun,
+     "run a job again as a new one, and wait for its end",
+     "The same code, input and files, and the type, version, limits and requirements\n"
+     "of the job, unless options say otherwise. It must have ended. Output and exit\n"
+     "code are those of 'tako run'.\n"},
+    {"fork", MAIN_FORK, "ID FILE|-", 2, 2, cli_fork,
+     "run other code with what a job was given, and wait for its end",
+     "As 'tako rerun', but with the code in FILE; - is standard input. The job may be\n"
+     "in any state.\n"},
     {"list", MAIN_LIST, "", 0, 0, cli_list, "list jobs, newest first", NULL},
     {"show", MAIN_SHOW, "ID", 1, 1, cli_show, "show the record of one job",
      "ID is the id of a job, or the beginning of it when only one of the newest 1000\n"
      "jobs begins so (at least 4 characters).\n"},
+    {"history", MAIN_HISTORY, "ID", 1, 1, cli_history, "show all moves of one job, in order", NULL},
+    {"get", MAIN_GET, "ID NAME", 2, 2, cli_get,
+     "write an artifact of a job, or what it was given, to standard output",
+     "Byte for byte; on a terminal what could steer it is shown escaped.\n"},
+    {"dead", MAIN_DEAD, "list|stats|remove ID...|retry ID...|retry --all", 1, INT_MAX, cli_dead,
+     "look after dead letters: jobs that were given up",
+     "list shows them, newest first; stats counts them by error type; remove removes\n"
+     "some, but not their jobs; retry puts their jobs into the queue again, as new\n"
+     "ones, prints their ids and runs nothing: a node of the store does that.\n"
+     "ID is the number that list shows.\n"},
+    {"purge", MAIN_PURGE, "", 0, 0, cli_purge, "remove jobs and dead letters that are old",
+     "How old they must be is said by execution_record_ttl_days and dlq_ttl_days of\n"
+     "the configuration; default 30 days.\n"},
+    {"types", MAIN_TYPES, "", 0, 0, cli_types, "list the job types that are defined here", NULL},
+    {"versions", MAIN_VERSIONS, "[NAME]", 0, 1, cli_versions,
+     "list the versions of job types that the store knows, newest first", NULL},
+    {"build", MAIN_BUILD, "NAME|--all", 0, 1, cli_build,
+     "install what a job type requires, so that no job waits for it",
+     "Lines of the installer go to standard error. Prints the version that was built.\n"
+     "Exits with 1 when one could not be built; the others are.\n"},
     {"doctor", MAIN_DOCTOR, "", 0, 0, cli_doctor, "say how well jobs are isolated here, and why",
      "Exits with 1 when jobs would be refused.\n"},
     {"config", MAIN_CONFIG, "", 0, 0, cli_show_config,
@@ -484,8 +663,11 @@ int main(int argc, char **argv)
         return main_wrong(c);
     }
     args.files = calloc((size_t)argc, sizeof *args.files);
-    if (!args.files) {
+    args.requirements = calloc((size_t)argc, sizeof *args.requirements);
+    if (!args.files || !args.requirements) {
         cli_say("out of memory");
+        free(args.requirements);
+        free(args.files);
         return CLI_REFUSED;
     }
     rc = main_parse(c, argc - at, argv + at, &args);
@@ -494,11 +676,12 @@ int main(int argc, char **argv)
         int why = errno;
 
         cli_say("cannot write to standard output: %s", strerror(why));
-        if (c->bit == MAIN_RUN)
+        if (c->bit & MAIN_RUNS)
             rc = why == EPIPE ? CLI_PIPE : CLI_REFUSED;
         else
             rc = CLI_FAILED;
     }
+    free(args.requirements);
     free(args.files);
     return rc;
 }

@@ -1,86 +1,15 @@
 #!/bin/sh
-# cli.sh - the `tako` program from the outside: every command, option and exit code, bad input,
-# byte exactness, signals, terminals.
+# cli.sh - the `tako` program from the outside: the command line as such, the configuration, `run`,
+# `list`, `show` and `doctor`, every option and exit code, bad input, byte exactness, signals,
+# terminals. What happens to jobs later is in cli_jobs.sh.
 #
 # Usage: cli.sh PATH-OF-TAKO. Works in a private directory that is its HOME as well. Needs
 # python3. Where no sandbox can be made it says so and leaves out what needs one, unless
 # TAKO_TEST_REQUIRE names "native": then that is a failure.
 # SPDX-License-Identifier: MIT
 
-case $1 in
-'') echo "usage: $0 PATH-OF-TAKO" >&2; exit 2 ;;
-/*) tako=$1 ;;
-*) tako=$PWD/$1 ;;
-esac
-[ -x "$tako" ] || { echo "$tako: no program" >&2; exit 2; }
-docs=$(cd "$(dirname "$0")/../.." && pwd)/docs/cli.md
-dir=$(mktemp -d "${TMPDIR:-/tmp}/tako-cli-XXXXXX") || exit 2
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 130' INT TERM HUP
-cd "$dir" || exit 2
-HOME=$dir/home
-mkdir "$HOME"
-export HOME
-unset XDG_DATA_HOME TAKO_STORE
-for v in $(env | sed -n 's/^\(TAKO_VM_[A-Z_]*\)=.*/\1/p'); do unset "$v"; done
-umask 022
-passed=0
-failed=0
-
-# ---- tools ---------------------------------------------------------------------------------
-
-pass() { passed=$((passed + 1)); }
-fail() {
-    failed=$((failed + 1))
-    echo "FAIL: $1"
-    [ -z "$2" ] || echo "      $2"
-}
-
-# t ARGS...: runs tako; then rc, and the files out and err, tell what came of it.
-t() {
-    "$tako" "$@" >out 2>err </dev/null
-    rc=$?
-}
-
-# with VARIABLE VALUE ARGS...: t with that in its environment.
-with() {
-    with_name=$1
-    with_value=$2
-    shift 2
-    env "$with_name=$with_value" "$tako" "$@" >out 2>err </dev/null
-    rc=$?
-}
-
-# is NAME COMMAND...: the command holds.
-is() {
-    is_name=$1
-    shift
-    if "$@"; then
-        pass
-    else
-        fail "$is_name" "exit $rc; stdout: $(head -c 300 out); stderr: $(head -c 300 err)"
-    fi
-}
-
-ended() { [ "$rc" -eq "$1" ]; }
-printed() { printf '%b' "$1" | cmp -s - out; }
-says() { grep -q -e "$1" out; }
-complains() { grep -q -e "$1" err; }
-quiet() { [ ! -s err ]; }
-# One line, from us, and nothing on stdout.
-only_one_line() { [ ! -s out ] && [ "$(wc -l <err)" -eq 1 ] && grep -q '^tako: ' err; }
-usage_error() { [ "$rc" -eq 2 ] && [ ! -s out ] && grep -q '^tako: ' err && grep -q '^Usage: ' err; }
-refused() { [ "$rc" -eq 125 ] && only_one_line && grep -q -e "$1" err; }
-# json EXPRESSION: out is one JSON object r, and the expression of Python holds for it.
-json() {
-    python3 -c '
-import json, sys
-text = open("out", "rb").read()
-assert text.endswith(b"\n")
-r = json.loads(text)
-sys.exit(not eval(sys.argv[1]))' "$1" 2>>err
-}
-job() { printf '%b' "$1" >job.py; }
+# shellcheck source=tests/server/tools.sh
+. "$(dirname "$0")/tools.sh"
 
 # ---- without a job -------------------------------------------------------------------------
 
@@ -104,7 +33,10 @@ for a in version --version; do
     is "$a: 0" ended 0
     is "$a: the version" says '^tako [0-9][0-9]*\.[0-9][0-9]*\.[0-9]'
 done
-for c in run list show doctor config validate version help; do
+t help
+sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' out >commands
+is "help lists all commands" [ "$(wc -l <commands)" -eq 17 ]
+while read -r c; do
     t help $c
     is "help $c: 0" ended 0
     is "help $c: usage" says "^Usage: tako $c"
@@ -116,7 +48,7 @@ for c in run list show doctor config validate version help; do
     for o in $(sed -n 's/^  \(--[a-z-]*\).*/\1/p' help.$c); do
         is "docs/cli.md knows $c $o" grep -q -e "\`$o" "$docs"
     done
-done
+done <commands
 t help frobnicate
 is "help of an unknown command: 2" ended 2
 t version extra
@@ -142,6 +74,18 @@ t list --timeout 1
 is "an option of another command" usage_error
 t show
 is "show without ID" usage_error
+for v in '' 0 101 x 1.5; do
+    t run --max-attempts "$v" x
+    is "max-attempts '$v' is refused" usage_error
+done
+for v in '' 0 0.09 60.1 x; do
+    t run --retry-delay "$v" x
+    is "retry-delay '$v' is refused" usage_error
+done
+for v in '' 0 0.9 1801 x; do
+    t run --startup-timeout "$v" x
+    is "startup-timeout '$v' is refused" usage_error
+done
 for v in 0 0.0 -1 abc 1s '' ' 1' 86401 86400.001 99999999999999999999 1e3 nan inf .5 1. 1,5; do
     t run --timeout "$v" x
     is "timeout '$v' is refused" usage_error
@@ -388,18 +332,7 @@ t doctor --interpreter /nowhere/python3
 is "doctor: missing interpreter: 1" ended 1
 is "doctor: names it" says /nowhere/python3
 
-finish() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ]
-    exit
-}
-if [ $doctor -eq 1 ]; then
-    echo "SKIPPED: all tests that run jobs: $(tail -n 1 doctor.txt)"
-    case $TAKO_TEST_REQUIRE in
-    *native*) fail "a sandbox is required" ;;
-    esac
-    finish
-fi
+need_sandbox
 
 # ---- jobs of a configuration ---------------------------------------------------------------
 
@@ -478,6 +411,16 @@ is "input file with a name that is not allowed" refused .hidden
 echo x >data.csv
 t run job.py --file data.csv --file data.csv
 is "two input files of one name" refused data.csv
+t run job.py --idempotency-key short
+is "an idempotency key that is too short" refused idempotency_key
+t run job.py --correlation-id ''
+is "an empty correlation id" refused correlation_id
+t run job.py --retry-on nosuch_error
+is "an unknown error type to retry on" refused nosuch_error
+t run job.py --job-type default@nosuch
+is "an unknown version of a job type" refused nosuch
+t run job.py --requirement tk-hello
+is "requirements where they are not allowed" refused allow_requirements
 t run job.py --rootfs /nowhere
 is "missing root file system" refused /nowhere
 t run job.py --interpreter /nowhere/python3
@@ -592,14 +535,14 @@ is "the job does not read our stdin" printed 'True\n'
 # ---- the record as JSON --------------------------------------------------------------------
 
 keys='{"execution_id", "status", "job_type", "job_version", "created_at", "started_at", "ended_at", "duration_ms", "exit_code", "stdout", "stderr", "output", "error", "timing", "runtime"}'
-full="$keys"' | {"job_ref", "artifacts", "input_artifacts", "resource_usage", "code_hash", "input_hash", "parent_execution_id", "relationship", "stdout_truncated", "stderr_truncated", "idempotency_key", "correlation_id", "verdict", "signal", "attempt", "deaths", "node", "priority", "run_at", "isolation", "oom_kills", "pids_peak", "pids_hits", "throttled_us", "survivors", "stdout_bytes", "stderr_bytes", "output_note", "artifacts_rejected"}'
+full="$keys"' | {"job_ref", "artifacts", "input_artifacts", "resource_usage", "code_hash", "input_hash", "parent_execution_id", "relationship", "stdout_truncated", "stderr_truncated", "idempotency_key", "correlation_id", "verdict", "signal", "attempt", "max_attempts", "failures", "deaths", "node", "priority", "run_at", "isolation", "oom_kills", "pids_peak", "pids_hits", "throttled_us", "survivors", "stdout_bytes", "stderr_bytes", "output_note", "artifacts_rejected"}'
 job 'import sys, json\nprint("o")\nprint("e", file=sys.stderr)\njson.dump({"n": 1}, open("/output/result.json", "w"))\nopen("/output/a.txt", "w").write("A")\nsys.exit(4)'
 t run job.py --json --priority -7 --file data.csv
 is "--json: the exit code is the job's" ended 4
 is "--json: nothing on stderr" quiet
 is "--json: exact keys" json "set(r) == $full"
 is "--json: values" json 'r["status"] == "failed" and r["exit_code"] == 4 and r["stdout"] == "o\n" and r["stderr"] == "e\n" and r["output"] == {"n": 1} and r["priority"] == -7'
-is "--json: artifacts" json '"a.txt" in [a["name"] for a in r["artifacts"]] and [a["name"] for a in r["input_artifacts"]] == ["data.csv"]'
+is "--json: artifacts" json '"a.txt" in [a["name"] for a in r["artifacts"]] and [a["name"] for a in r["input_artifacts"]] == ["_code.py", "_input.json", "data.csv"] and all(set(a) == {"name", "size_bytes", "sha256", "content_type"} for a in r["artifacts"] + r["input_artifacts"])'
 id=$(python3 -c 'import json; print(json.load(open("out"))["execution_id"])')
 cp out record.json
 t show "$id" --json
