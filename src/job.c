@@ -407,6 +407,7 @@ static int job_fingerprint(const tako *t, const tako_job *job, const struct tako
 static int job_hash_files(const tako *t, const tako_job *job, const struct tako__parent *parent,
                           struct tako__paper *paper, tako_error *err)
 {
+    const tako_artifact *of_parent;
     size_t i;
 
     paper->n_files = job->n_files;
@@ -427,7 +428,9 @@ static int job_hash_files(const tako *t, const tako_job *job, const struct tako_
         paper->refs[paper->n_refs++] = paper->input_hash;
     for (i = 0; i < paper->n_files; i++) {
         if (paper->from) {
-            paper->files[i] = *tako_record_artifact(parent->rec, TAKO_INPUT_FILES, i);
+            of_parent = tako_record_artifact(parent->rec, TAKO_INPUT_FILES, i);
+            if (of_parent)
+                paper->files[i] = *of_parent;
         } else {
             tako__sha256_hex(job->files[i].size ? job->files[i].data : "", job->files[i].size,
                              paper->file_hashes[i]);
