@@ -23,8 +23,8 @@ TAKO_PRIVATE int tako__env_ready(tako *t, const struct tako__version *version,
                                  const struct tako__sink *sink, int cancel_fd,
                                  struct tako__env *env, struct tako__outcome *out);
 TAKO_PRIVATE void tako__env_leave(tako *t, struct tako__env *env);
-/* Removes environments that nobody has used for the engine's environment_ttl_ms, and what is left of
- * some that were never finished. */
+/* Removes environments that nobody has used for the engine's environment_ttl_ms, and what is left
+ * of some that were never finished. */
 TAKO_PRIVATE void tako__env_sweep(tako *t);
 
 #endif
