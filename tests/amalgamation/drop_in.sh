@@ -84,7 +84,8 @@ is "libtako.a exports what tako.sym says" diff -u amalgamation/tako.sym "$dir/sy
 nm -D --defined-only build/libtako.so | awk '{print $3}' | LC_ALL=C sort >"$dir/sym"
 is "libtako.so exports what tako.sym says" diff -u amalgamation/tako.sym "$dir/sym"
 is "the soname is libtako.so.0" sh -c 'objdump -p build/libtako.so | grep -qE "SONAME +libtako.so.0$"'
-sed -n 's/^TAKO_API .*[ *]\(tako_[a-z0-9_]*\)(.*/\1/p' tako.h | LC_ALL=C sort >"$dir/api"
+awk '/^TAKO_API / { line = $0; if (!/\(/) { getline; line = line " " $0 }
+    sub(/\(.*/, "", line); sub(/.*[ *]/, "", line); print line }' tako.h | LC_ALL=C sort >"$dir/api"
 is "tako.sym is what tako.h declares TAKO_API" diff -u amalgamation/tako.sym "$dir/api"
 is "a wrong tako.h is noticed" sh -c '
     mkdir "$1/wrong" && cp amalgamation/tako.c "$1/wrong" &&

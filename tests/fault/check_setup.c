@@ -345,7 +345,7 @@ static void setup_host(void *ctx)
     tako_job job = TAKO_JOB_INIT;
     char code[sizeof(setup_inside) + sizeof(setup_world) + 64];
     bool has[2] = {false, false}, own_mounts;
-    int fds = -1, mounts, tries, round = 0;
+    int fds = -1, more = 0, mounts, tries, round = 0;
     tako_error err;
     tako *t = NULL;
 
@@ -374,10 +374,14 @@ static void setup_host(void *ctx)
         setup_run(t, &job, now, &shared->ahead_us);
         if (round < SETUP_BASE_ROUNDS) /* what is kept ready is being made */
             fds = setup_settled_fds(fds);
-        for (tries = 0; setup_count_fds() > fds && tries < SETUP_PATIENCE_MS / 2; tries++)
+        for (tries = 0; tries < SETUP_PATIENCE_MS / 2; tries++) {
+            more = setup_count_fds() - fds; /* one look, for the decision and for the report */
+            if (more <= 0)
+                break;
             setup_sleep_ms(2);
-        if (setup_count_fds() > fds)
-            setup_add(now->left, sizeof(now->left), "%d descriptors; ", setup_count_fds() - fds);
+        }
+        if (more > 0)
+            setup_add(now->left, sizeof(now->left), "%d descriptors; ", more);
         if (own_mounts && setup_count_mounts() != mounts)
             setup_add(now->left, sizeof(now->left), "%d mounts; ", setup_count_mounts() - mounts);
         if (waitpid(-1, NULL, WNOHANG | __WALL) != -1 || errno != ECHILD)

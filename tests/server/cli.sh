@@ -654,6 +654,9 @@ is "list on a full disk: 1" ended 1
 cat >helper.py <<'END'
 import json, os, pty, select, signal, sqlite3, subprocess, sys, time
 tako, what = sys.argv[1:3]
+for sig in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(sig) == signal.SIG_IGN:  # as nohup and shells leave it: tako would keep to it
+        signal.signal(sig, signal.SIG_DFL)
 SLEEP = "import time\nprint('started', flush=True)\ntime.sleep(20)\nprint('ended')\n"
 
 def start(code, *args, **kw):
