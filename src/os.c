@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -264,10 +265,21 @@ static bool os_dir_unlink(int dir, const char *name)
     return unlinkat(dir, name, 0) == 0 || unlinkat(dir, name, AT_REMOVEDIR) == 0;
 }
 
-/* So that a directory can be listed and moved; never through a link (fchmodat(3) would follow). */
+/* So that a directory can be listed and moved; never through a link (fchmodat(3) would follow). A
+ * kernel without the call is asked through /proc, where the descriptor stands for the directory. */
 static void os_dir_unlock(int dir, const char *name)
 {
-    syscall(SYS_fchmodat2, dir, name, 0700, AT_SYMLINK_NOFOLLOW);
+    char path[40];
+    int fd;
+
+    if (syscall(SYS_fchmodat2, dir, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
+        return;
+    fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    (void)chmod(path, 0700);
+    close(fd);
 }
 
 /* Removes what is in the directory `name` of `top`, or moves it up into `top` under a new name,

@@ -57,6 +57,20 @@ static const char *type_path_fault(const char *path)
     return tako__utf8_check(path, len) == len ? NULL : "not valid UTF-8";
 }
 
+/* Its last part is the name under which jobs see it. */
+static const char *type_base_fault(const char *const *paths, size_t at)
+{
+    const char *base = strrchr(paths[at], '/') + 1;
+    size_t i;
+
+    if (!*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+        return "does not end with a name";
+    for (i = 0; i < at; i++)
+        if (strcmp(strrchr(paths[i], '/') + 1, base) == 0)
+            return "ends with the same name as another";
+    return NULL;
+}
+
 static int type_check_lists(const tako_job_type *d, tako_error *err)
 {
     const char *fault;
@@ -74,6 +88,8 @@ static int type_check_lists(const tako_job_type *d, tako_error *err)
         rc = type_check_count("shared_code", d->shared_code, d->n_shared_code, TYPE_LIST_MAX, err);
     for (i = 0; rc == TAKO_OK && i < d->n_shared_code; i++) {
         fault = type_path_fault(d->shared_code[i]);
+        if (!fault)
+            fault = type_base_fault(d->shared_code, i);
         if (fault)
             return type_fault(err, "shared_code", i, d->shared_code[i], fault);
     }

@@ -76,6 +76,9 @@ static const char *const types_many[51] = {
     "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a",
     "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a", "a"};
 static const char *const types_paths[] = {"lib/x"};
+static const char *const types_no_base[] = {"/srv/lib/"};
+static const char *const types_dots[] = {"/srv/lib/.."};
+static const char *const types_same_base[] = {"/srv/lib", "/opt/lib"};
 static const tako_pair types_env_name[] = {{"1A", "x"}};
 static const tako_pair types_env_value[] = {{"A", "$HOME"}};
 static const tako_pair types_env_twice[] = {{"A", "x"}, {"A", "y"}};
@@ -105,6 +108,12 @@ static const struct {
     TYPES_BAD("requirements: NULL, but", .name = "x", .n_requirements = 1),
     TYPES_BAD("requirements: 51, more than the 50", .name = "x", .requirements = types_many,
               .n_requirements = 51),
+    TYPES_BAD("shared_code[0]: '/srv/lib/': does not end with a name", .name = "x",
+              .shared_code = types_no_base, .n_shared_code = 1),
+    TYPES_BAD("shared_code[0]: '/srv/lib/..': does not end with a name", .name = "x",
+              .shared_code = types_dots, .n_shared_code = 1),
+    TYPES_BAD("shared_code[1]: '/opt/lib': ends with the same name", .name = "x",
+              .shared_code = types_same_base, .n_shared_code = 2),
     TYPES_BAD("shared_code[0]: 'lib/x': no absolute path", .name = "x", .shared_code = types_paths,
               .n_shared_code = 1),
     TYPES_BAD("environment[0]: '1A'", .name = "x", .environment = types_env_name,

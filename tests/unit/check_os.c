@@ -5,10 +5,15 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -253,6 +258,72 @@ START_TEST(damaged_identities_are_not_guessed)
 }
 END_TEST
 
+/* From here on this process's kernel is one before Linux 6.6. */
+static void os_without_fchmodat2(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 452, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {4, code};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        _exit(2);
+}
+
+/* Makes a tree with a locked directory as an ordinary user and has it removed: 0 = all is gone. */
+static int os_remove_locked(const char *top, bool old)
+{
+    char path[400];
+    int fd;
+
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+        return 3;
+    (void)snprintf(path, sizeof path, "%s/a", top);
+    if (mkdir(path, 0700) != 0)
+        return 4;
+    (void)snprintf(path, sizeof path, "%s/a/b", top);
+    if (mkdir(path, 0700) != 0)
+        return 5;
+    (void)snprintf(path, sizeof path, "%s/a/link", top);
+    if (symlink("/", path) != 0)
+        return 6;
+    (void)snprintf(path, sizeof path, "%s/a", top);
+    if (chmod(path, 0) != 0)
+        return 7;
+    if (old)
+        os_without_fchmodat2();
+    fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    tako__empty_dir(fd);
+    (void)close(fd);
+    return access(path, F_OK) == 0;
+}
+
+START_TEST(a_locked_directory_is_removed_with_new_kernels_and_old_ones)
+{
+    const char *base = getenv("TMPDIR");
+    char top[300];
+    int status, old;
+    pid_t pid;
+
+    for (old = 0; old < 2; old++) {
+        (void)snprintf(top, sizeof top, "%s/tako-os-XXXXXX", base && *base ? base : "/tmp");
+        ck_assert_ptr_nonnull(mkdtemp(top));
+        ck_assert_int_eq(chmod(top, 0777), 0);
+        pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0)
+            _exit(os_remove_locked(top, old != 0));
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_int_eq(status, 0);
+        ck_assert_int_eq(rmdir(top), 0);
+    }
+}
+END_TEST
+
 Suite *suite_os(void)
 {
     Suite *s = suite_create("os");
@@ -263,6 +334,7 @@ Suite *suite_os(void)
     tcase_add_test(tc, random_fills_all_that_was_asked);
     tcase_add_test(tc, closing_a_descriptor_keeps_errno);
     tcase_add_test(tc, small_files_are_read_whole_or_cut);
+    tcase_add_test(tc, a_locked_directory_is_removed_with_new_kernels_and_old_ones);
     suite_add_tcase(s, tc);
     tc = tcase_create("identity");
     tcase_add_test(tc, this_process_is_alive);
