@@ -1029,8 +1029,8 @@ struct tako_store_ops {
     /* When the next queued row of these types is due; INT64_MAX when none waits. */
     int (*next_due)(void *self, const char *const *types, int64_t *due_us, tako_error *err);
 
-    /* The row with this key; unknown keys lend nothing. Like versions and drop_dead it sees what the
-     * calling thread wrote in the open transaction. */
+    /* The row with this key; unknown keys lend nothing. Like versions and drop_dead it sees what
+     * the calling thread wrote in the open transaction. */
     int (*find_key)(void *self, const char *key, tako_row_fn *got, void *ctx, tako_error *err);
     /* The notes of a row in the order they were written. */
     int (*history)(void *self, const char *id, tako_bytes_fn *got, void *ctx, tako_error *err);

@@ -379,7 +379,7 @@ static bool env_make(struct env_work *w, int64_t timeout_ms, int *rc)
     (void)snprintf(part, sizeof part, "%s.part", w->key);
     (void)snprintf(path, sizeof path, "%s/" ENV_DIR "/%s", w->t->data_dir, part);
     env_remove(w->dir_fd, part); /* of a process that died over it */
-    /* The executor gives it to the job's user: nobody else may come to what is open to all in it. */
+    /* The executor gives it to the job's user: nobody else may reach what is open to all in it. */
     if (mkdirat(w->dir_fd, part, 0700) < 0) {
         env_refuse(w, "making", path, errno);
         return false;
