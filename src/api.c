@@ -189,20 +189,26 @@ static int api_take_row(void *ctx, const tako_row *row)
 int tako__row(tako *t, const char *id, tako_record **out, tako_error *err)
 {
     struct api_row a;
+    tako_error why;
     int rc;
 
+    memset(&why, 0, sizeof why);
     a.t = t;
     a.rec = NULL;
-    a.err = err;
-    rc = t->ops->get(t->store, &id, 1, api_take_row, &a, err);
-    if (rc != TAKO_OK) {
-        tako_record_free(a.rec);
-        return rc;
+    a.err = &why;
+    rc = t->ops->get(t->store, &id, 1, api_take_row, &a, &why);
+    if (rc == TAKO_OK && !a.rec)
+        rc = tako__fail(&why, TAKO_ENOTFOUND, "there is no job %s", id);
+    else if (rc != TAKO_OK && !why.message[0]) /* it came from the callback above */
+        (void)tako__fail(&why, rc, "reading job %s: %s", id, tako_strerror(rc));
+    if (rc == TAKO_OK) {
+        *out = a.rec;
+        return TAKO_OK;
     }
-    if (!a.rec)
-        return tako__fail(err, TAKO_ENOTFOUND, "there is no job %s", id);
-    *out = a.rec;
-    return TAKO_OK;
+    tako_record_free(a.rec);
+    if (err)
+        *err = why;
+    return rc;
 }
 
 struct api_attach {

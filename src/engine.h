@@ -157,7 +157,8 @@ struct tako {
     struct tako__worker *crew; /* the workers; one for tako_step when workers is 0 */
     int crew_size;
     bool crew_leave, pump_leave, stepping, registering;
-    bool stop_now; /* what is still running is to be stopped */
+    bool sweep_due; /* a worker is to remove environments that nobody uses */
+    bool stop_now;  /* what is still running is to be stopped */
     pthread_t pump_thread, step_thread, event_thread;
     bool has_pump_thread, has_event_thread;
     bool pump_held, pump_asleep;

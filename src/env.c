@@ -409,11 +409,17 @@ static bool env_make(struct env_work *w, int64_t timeout_ms, int *rc)
 static int env_name(struct env_work *w, tako_error *err)
 {
     const tako_options *o = &w->t->opts;
+    char path[4096], target[256];
     struct tako__buf text;
+    ssize_t len;
     size_t i;
     int rc = TAKO_OK;
 
+    /* "python3.11": compiled packages are made for one version. */
+    (void)snprintf(path, sizeof path, "%s%s", w->t->rootfs ? w->t->rootfs : "", w->interpreter);
+    len = readlink(path, target, sizeof target);
     tako__buf_init(&text, &w->t->host);
+    tako__buf_printf(&text, "%.*s\n", len > 0 ? (int)len : 0, target);
     tako__buf_printf(&text, "environment 1\n%s\n%s\n%s\n%s\n%s\n", w->interpreter,
                      w->uv ? w->uv : "pip", w->t->rootfs ? w->t->rootfs : "",
                      o->index_url ? o->index_url : "", o->wheel_dir ? o->wheel_dir : "");

@@ -347,11 +347,16 @@ static int keeper_saw_expired(void *ctx, const tako_row *row)
 {
     struct keeper_purge *p = ctx;
     tako_removal *item;
+    tako_error why;
     int rc;
 
     if (p->n == p->room)
         return TAKO_ESTORE; /* more than asked for */
-    rc = tako__record_make(&p->recs[p->n], &p->t->host, row, p->err);
+    rc = tako__record_make(&p->recs[p->n], &p->t->host, row, &why);
+    if (rc == TAKO_ESTORE) { /* what it refers to cannot be told: it stays, and the others go */
+        tako__log(&p->t->host, TAKO_LOG_WARN, "keeper", "an old record is kept: %s", why.message);
+        return 0;
+    }
     if (rc != TAKO_OK)
         return rc;
     item = &p->items[p->n];
@@ -462,8 +467,15 @@ void tako__keeper_retain(tako *t)
     else if (gone > 0)
         tako__log(&t->host, TAKO_LOG_INFO, "keeper", "%d old records and dead letters removed",
                   gone);
-    if (gone <= 0)
+    if (gone <= 0 && t->workers == 0)
         tako__env_sweep(t);
+    if (gone <= 0 &&
+        t->workers > 0) { /* removing trees takes long: not while others wait to write */
+        pthread_mutex_lock(&t->lock);
+        t->sweep_due = true;
+        pthread_cond_signal(&t->work);
+        pthread_mutex_unlock(&t->lock);
+    }
     /* Step after step while there is something, with room for others in between. */
     t->pump.purge_mono = tako__mono_us() + (gone > 0 ? KEEPER_PURGE_PAUSE_US : KEEPER_PURGE_US);
 }

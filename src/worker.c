@@ -866,6 +866,11 @@ void *tako__worker_main(void *worker)
             pthread_mutex_lock(&t->lock);
         } else if (t->crew_leave) {
             break;
+        } else if (t->sweep_due) {
+            t->sweep_due = false;
+            pthread_mutex_unlock(&t->lock);
+            tako__env_sweep(t);
+            pthread_mutex_lock(&t->lock);
         } else {
             t->n_idle++;
             pthread_cond_wait(&t->work, &t->lock);

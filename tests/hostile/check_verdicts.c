@@ -106,7 +106,7 @@ static void check_timeout(void)
 
     if (!t)
         return;
-    job.timeout_ms = 300;
+    job.timeout_ms = 300 * sandbox_patience();
     rec = sandbox_run_job(t,
                           "import signal\n"
                           "for s in range(1, 32):\n"

@@ -17,6 +17,15 @@
 
 #define SANDBOX_UNUSED __attribute__((unused))
 
+/* How much longer a program may need to begin here than on a usual machine: TAKO_TEST_PATIENCE. */
+SANDBOX_UNUSED static int sandbox_patience(void)
+{
+    const char *text = getenv("TAKO_TEST_PATIENCE");
+    int times = text ? atoi(text) : 1;
+
+    return times > 1 ? times : 1;
+}
+
 SANDBOX_UNUSED static int sandbox_any_layer(void *ctx, const tako_layer *layer)
 {
     (void)ctx;

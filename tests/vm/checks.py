@@ -66,7 +66,8 @@ class Place:
 
     def start(self, command, **more):
         environment = {"HOME": self.home, "PATH": "/usr/bin", "LANG": "C.UTF-8",
-                       "TAKO_TEST_SOURCE": "/tako", "CK_DEFAULT_TIMEOUT": "600"}
+                       "TAKO_TEST_SOURCE": "/tako", "CK_DEFAULT_TIMEOUT": "600",
+                       "TAKO_TEST_PATIENCE": "10"}
         return subprocess.Popen(command, env=environment, preexec_fn=self.enter, **more)
 
     def tako(self, *arguments, stdin=""):
