@@ -67,7 +67,7 @@ SANDBOX_UNUSED static tako_record *sandbox_run(tako *t, const char *code)
 {
     tako_job job = TAKO_JOB_INIT;
 
-    job.timeout_ms = 20000;
+    job.timeout_ms = 20000 * sandbox_patience();
     return sandbox_run_job(t, code, &job);
 }
 
