@@ -251,24 +251,41 @@ rule_format() {
     esac
 }
 
-# check NAME WHAT: runs rule_NAME, if it was asked for.
+# check NAME WHAT: begins rule_NAME, if it was asked for. All rules run at the same time, each with a
+# directory of its own; what they found is told in the order of the list.
 asked=" $* "
+rules=
 check() {
     case $asked in
     "  " | *" $1 "*) ;;
     *) return ;;
     esac
-    "rule_$1" >"$dir/found" 2>&1
-    if grep -qv '^skip: ' "$dir/found"; then
+    mkdir "$dir/$1.d" && cp "$dir/files" "$dir/$1.d/files" || exit 2
+    echo "$2" >"$dir/$1.what"
+    (
+        trap - EXIT INT TERM HUP
+        dir=$dir/$1.d
+        "rule_$1"
+        : >"$dir/ended"
+    ) >"$dir/$1.found" 2>&1 &
+    rules="$rules $1"
+}
+
+# tell NAME: what a rule that has ended found.
+tell() {
+    found=$dir/$1.found
+    [ -e "$dir/$1.d/ended" ] || echo "the rule itself was cut off" >>"$found"
+    what=$(cat "$dir/$1.what")
+    if grep -qv '^skip: ' "$found"; then
         failed=$((failed + 1))
-        echo "FAIL $1: $2"
-        grep -v '^skip: ' "$dir/found" | sed 's/^/     /'
-    elif [ -s "$dir/found" ]; then
+        echo "FAIL $1: $what"
+        grep -v '^skip: ' "$found" | sed 's/^/     /'
+    elif [ -s "$found" ]; then
         skipped=$((skipped + 1))
-        sort -u "$dir/found" | sed "s/^skip:/skip $1:/"
+        sort -u "$found" | sed "s/^skip:/skip $1:/"
     else
         passed=$((passed + 1))
-        echo "ok   $1: $2"
+        echo "ok   $1: $what"
     fi
 }
 check layers "who may include whom, one file for each third-party header"
@@ -289,6 +306,10 @@ check targets "make help lists every target"
 check words "no words that belong elsewhere"
 check space "no blanks at the end of a line, no tabs in front"
 check format "laid out by .clang-format"
+wait
+for rule in $rules; do
+    tell "$rule"
+done
 [ $((passed + failed + skipped)) -gt 0 ] || { echo "$0: no rule of that name" >&2; exit 2; }
 [ $skipped -eq 0 ] || echo "skipped: $skipped"
 echo "$passed passed, $failed failed"
