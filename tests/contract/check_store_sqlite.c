@@ -2,7 +2,7 @@
  * kill -9, every kind of unusable file, the watch on other writers, plans without scans.
  * SPDX-License-Identifier: MIT */
 #include "../../backends/store_sqlite.h"
-#include "store_cases.h"
+#include "store_sqlite_cases.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,25 +11,6 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-static void expect_exit(pid_t pid, int code)
-{
-    int status = -1;
-
-    ck_assert_int_gt(pid, 0);
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code, "child ended with 0x%x",
-                  status);
-}
-
-/* In a child process no Check function may be used: it tells by its exit code. */
-static int child_open(struct box *b, const char *uri)
-{
-    memset(b, 0, sizeof *b);
-    b->ops = tako_store_sqlite();
-    return b->ops->open(&b->self, uri, cases_host(), NULL);
-}
 
 static int child_add(struct box *b, const char *id, bool commit)
 {
@@ -56,12 +37,6 @@ static void sql_run(const char *path, const char *sql)
 static void path_in(const struct box *b, const char *name, char path[320])
 {
     snprintf(path, 320, "%s/%s", b->dir, name);
-}
-
-static void reopen(struct box *b)
-{
-    b->ops->close(b->self);
-    MUST(b->ops->open(&b->self, b->uri, cases_host(), err));
 }
 
 START_TEST(a_file_keeps_everything_over_a_reopen)

@@ -1,34 +1,9 @@
 /* check_store_sqlite_keep.c - what the SQLite store keeps: over a reopen, between processes, without
  * reading more than asked, and from files of schema version 1.
  * SPDX-License-Identifier: MIT */
-#include "store_cases.h"
+#include "store_sqlite_cases.h"
 
 #include <sqlite3.h>
-#include <sys/wait.h>
-
-static void expect_exit(pid_t pid, int code)
-{
-    int status = -1;
-
-    ck_assert_int_gt(pid, 0);
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code, "child ended with 0x%x",
-                  status);
-}
-
-/* In a child process no Check function may be used: it tells by its exit code. */
-static int child_open(struct box *b, const char *uri)
-{
-    memset(b, 0, sizeof *b);
-    b->ops = tako_store_sqlite();
-    return b->ops->open(&b->self, uri, cases_host(), NULL);
-}
-
-static void reopen(struct box *b)
-{
-    b->ops->close(b->self);
-    MUST(b->ops->open(&b->self, b->uri, cases_host(), err));
-}
 
 #define KEPT_HASH "00ff00000000000000000000000000000000000000000000000000000000abcd"
 

@@ -40,7 +40,7 @@ BEGIN {
     group("unit",     "^tests/unit/",                                "support model config rules yaml classify engine exec json ground public handler native sqlite")
     # What a store must do is tested on the example of a store too; how the SQLite store does it,
     # from inside.
-    group("outer",    "^tests/contract/(check_store(_keep)?\\.c|store_(cases|kinds)\\.h)$", "support example public")
+    group("outer",    "^tests/contract/(check_store(_keep)?\\.c|store_(cases|kinds|sqlite_cases)\\.h)$", "support example public")
     group("inside",   "^tests/contract/check_store_sqlite(_keep)?\\.c$", "outer support sqlite ground public")
     group("faulty",   "^tests/fault/check_store_faults\\.c$",       "outer support public")
     # What job types ask of the sandbox is tried on the executor itself.
